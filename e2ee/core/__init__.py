@@ -1,0 +1,1 @@
+"""Device keys, one-time keys and their signatures as values and rules."""

@@ -1,0 +1,1 @@
+"""The edge of the encryption chapters, for clients and for servers."""

@@ -1,0 +1,1 @@
+"""Device lists, key claims and to-device messages: coroutines that gather, decide and act."""

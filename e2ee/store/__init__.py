@@ -1,0 +1,1 @@
+"""Tables of keys and to-device messages, and functions that take a transaction."""

@@ -1,0 +1,4 @@
+"""The server-server API in both directions.
+
+Never: the store.
+"""

@@ -1,0 +1,44 @@
+"""
+The one log: every durable change that a client or peer can see has a position in it.
+
+Positions are gap-free and totally ordered; a reader that sees head N sees everything up to N.
+"""
+
+from typing import Final, NewType
+
+from attrs import frozen
+
+Position = NewType("Position", int)
+
+EVENT: Final = "event"
+"""subject: room ID; ref: the event's nid."""
+STATE: Final = "state"
+"""subject: room ID; current state changed by resolution, without a timeline event of its own."""
+MEMBERSHIP: Final = "membership"
+"""subject: user ID; ref: room nid; a local user's membership changed."""
+RECEIPT: Final = "receipt"
+"""subject: room ID."""
+ACCOUNT_DATA: Final = "account_data"
+"""subject: user ID."""
+PUSH_RULES: Final = "push_rules"
+"""subject: user ID."""
+TO_DEVICE: Final = "to_device"
+"""subject: user ID."""
+DEVICE_LIST: Final = "device_list"
+"""subject: user ID, local or remote; ref: none."""
+ONE_TIME_KEYS: Final = "one_time_keys"
+"""subject: user ID; a local device's count of one-time keys changed."""
+PROFILE: Final = "profile"
+"""subject: user ID."""
+OUTBOX: Final = "outbox"
+"""subject: server name; something was queued for that destination."""
+
+
+@frozen
+class LogEntry:
+    """One change: what kind it is, and whose (a room, a user or a server)."""
+
+    position: Position
+    kind: str
+    subject: str
+    ref: int | None = None

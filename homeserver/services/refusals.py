@@ -1,0 +1,153 @@
+"""
+Refusals: what a service answers to a request that is well-formed and may not be.
+
+One class a reason; ``homeserver/http/errors.py`` knows how each looks on the wire.  *reason* is a sentence for the user.
+"""
+
+
+class Refusal(Exception):
+    """A request is understood and refused."""
+
+    reason = "This request is refused."
+
+    def __init__(self, reason: str | None = None) -> None:
+        self.reason = reason or self.reason
+        super().__init__(self.reason)
+
+
+class Forbidden(Refusal):
+    """The rules of the room or the account do not let the caller do this."""
+
+    reason = "You may not do this."
+
+
+class NotInRoom(Forbidden):
+    """The caller is not in the room, or the room is not known here: a stranger is told neither."""
+
+    reason = "You are not in this room."
+
+
+class NotFound(Refusal):
+    """What was asked for does not exist, as far as the caller may know."""
+
+    reason = "This was not found."
+
+
+class Taken(Refusal):
+    """The user name is in use."""
+
+    reason = "This user name is taken."
+
+
+class AliasTaken(Refusal):
+    """The room alias is in use."""
+
+    reason = "This room alias is taken."
+
+
+class Reserved(Refusal):
+    """The name lies in a namespace that belongs to an application service."""
+
+    reason = "This name is reserved by an application service."
+
+
+class UnknownToken(Refusal):
+    """The access token is not, or no longer, good; *soft* when a refresh token may bring a new one."""
+
+    reason = "This access token is not known, or has expired."
+
+    def __init__(self, reason: str | None = None, *, soft: bool = False) -> None:
+        super().__init__(reason)
+        self.soft = soft
+
+
+class MissingToken(Refusal):
+    """The request needs an access token and has none."""
+
+    reason = "This request needs an access token."
+
+
+class Deactivated(Refusal):
+    """The account is deactivated."""
+
+    reason = "This account is deactivated."
+
+
+class GuestsForbidden(Refusal):
+    """Guests may not do this."""
+
+    reason = "Guests may not do this."
+
+
+class TooSoon(Refusal):
+    """The caller has used up the rate limit; *retry_after_ms* from now it may try again."""
+
+    reason = "Too many requests; please wait."
+
+    def __init__(self, retry_after_ms: int) -> None:
+        super().__init__()
+        self.retry_after_ms = retry_after_ms
+
+
+class TooLarge(Refusal):
+    """What was sent is larger than allowed."""
+
+    reason = "This is too large."
+
+
+class BadState(Refusal):
+    """The request does not fit the state that the room or account is in."""
+
+    reason = "This does not fit the current state."
+
+
+class UnsupportedVersion(Refusal):
+    """This server does not know the room version."""
+
+    reason = "This server does not support that room version."
+
+
+class IncompatibleVersion(Refusal):
+    """A peer does not know the version of the room; *room_version* says which it would need."""
+
+    reason = "Your server does not support the version of this room."
+
+    def __init__(self, room_version: str) -> None:
+        super().__init__()
+        self.room_version = room_version
+
+
+class WeakPassword(Refusal):
+    """The password breaks the server's policy."""
+
+    reason = "This password is too weak."
+
+
+class InvalidParameter(Refusal):
+    """A parameter is well-formed and means nothing here."""
+
+    reason = "A parameter of this request is not valid."
+
+
+class Exclusive(Refusal):
+    """The name belongs to an application service alone."""
+
+    reason = "This belongs to an application service."
+
+
+class Unreachable(Refusal):
+    """Another server that is needed for this cannot be reached, or fails."""
+
+    reason = "No server that could answer this can be reached."
+
+
+class UnableToAuthorizeJoin(Refusal):
+    """This server cannot check a restricted room's conditions; another may."""
+
+    reason = "This server cannot check whether you may join; another may."
+
+
+class UnableToGrantJoin(Refusal):
+    """The joining user passes, and this server has nobody in the room who may invite."""
+
+    reason = "Nobody of this server may grant this join."

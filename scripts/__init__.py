@@ -1,0 +1,1 @@
+"""The folkmoot command and what a developer runs.  May import everything."""

@@ -1,0 +1,1 @@
+"""Tests mirror the tree; a test says a property in one sentence."""
