@@ -34,7 +34,7 @@ Profile = Mapping[str, JSON]
 
 
 def parse_field_name(text: str) -> str:
-    """A field the spec defines, or a namespaced one.  Raises Malformed with ``M_KEY_TOO_LARGE`` or ``M_INVALID_PARAM``."""
+    """One of the spec's fields, or a namespaced one.  Raises Malformed: ``M_KEY_TOO_LARGE``, ``M_INVALID_PARAM``."""
     if len(text.encode("utf-8", "replace")) > KEY_BYTES_MAX:
         raise Malformed(f"The name of a field is at most {KEY_BYTES_MAX} bytes long.", "", "M_KEY_TOO_LARGE")
     if not _FIELD_NAME.match(text):
