@@ -2,8 +2,8 @@
 User-interactive authentication: flows of stages, and how far a client has come.
 
 Facts.  An endpoint offers flows; a client completes the stages of one flow in order; a request without ``auth`` is
-always answered with the flows.  A session ties the stages together and to one purpose, so that a stage completed to change
-a password cannot delete a device.
+always answered with the flows.  A session ties the stages together and to one purpose: what was proved to change
+a password deletes no device.
 
 A session's ID is made by this server and proves it: it carries when it was issued and a keyed hash over that and the
 purpose.  So a first request costs no write and no memory, and every process knows a session that any of them issued;
