@@ -1,4 +1,5 @@
 """One organisation's server: events, rooms, accounts, sync, push, directory.
 
-May import nothing of the other packages.  Never: the network of servers (federation), devices' keys (e2ee), files (media).
+May import nothing of the other packages.
+Never: the network of servers (federation), devices' keys (e2ee), files (media).
 """

@@ -35,8 +35,8 @@ def parse_user_id(text: object) -> UserID:
     """
     ``@localpart:server``.
 
-    Historical localparts may hold anything but a colon or NUL, so only the frame is checked here; what *new* users may be
-    called says ``check_localpart``.  Spec: appendices#user-identifiers
+    Historical localparts may hold anything but a colon or NUL, so only the frame is checked here; what *new* users may
+    be called says ``check_localpart``.  Spec: appendices#user-identifiers
     """
     return UserID(_parse_framed(text, "@", "a user ID"))
 
@@ -102,6 +102,14 @@ def localpart_of(identifier: UserID | RoomAlias) -> str:
     return identifier[1:].partition(":")[0]
 
 
+def fits_id(text: str) -> bool:
+    """Whether *text* is short enough for an identifier: 255 bytes of UTF-8."""
+    try:
+        return len(text) <= ID_BYTES_MAX and (text.isascii() or len(text.encode()) <= ID_BYTES_MAX)
+    except UnicodeEncodeError:  # a lone surrogate has no UTF-8 form
+        return False
+
+
 def _parse_framed(text: object, sigil: str, what: str) -> str:
     whole = _parse_opaque(text, sigil, what)
     localpart, colon, server = whole[1:].partition(":")
@@ -113,13 +121,6 @@ def _parse_framed(text: object, sigil: str, what: str) -> str:
 def _parse_opaque(text: object, sigil: str, what: str) -> str:
     if not isinstance(text, str) or len(text) < 2 or text[0] != sigil or "\0" in text:
         raise Malformed(f"{text!r} is not {what}.", code="M_INVALID_PARAM")
-    if not _fits(text):
+    if not fits_id(text):
         raise Malformed(f"This is longer than {what} may be: {ID_BYTES_MAX} bytes.", code="M_INVALID_PARAM")
     return text
-
-
-def _fits(text: str) -> bool:
-    try:
-        return len(text) <= ID_BYTES_MAX and (text.isascii() or len(text.encode()) <= ID_BYTES_MAX)
-    except UnicodeEncodeError:  # a lone surrogate has no UTF-8 form
-        return False

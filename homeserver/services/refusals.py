@@ -1,8 +1,11 @@
 """
 Refusals: what a service answers to a request that is well-formed and may not be.
 
-One class a reason; ``homeserver/http/errors.py`` knows how each looks on the wire.  *reason* is a sentence for the user.
+One class a reason; ``homeserver/http/errors.py`` knows how each looks on the wire.
+*reason* is a sentence for the user.
 """
+
+from homeserver.core.interactive_auth import Challenge
 
 
 class Refusal(Exception):
@@ -151,3 +154,17 @@ class UnableToGrantJoin(Refusal):
     """The joining user passes, and this server has nobody in the room who may invite."""
 
     reason = "Nobody of this server may grant this join."
+
+
+class InteractiveAuthRequired(Refusal):
+    """
+    The request needs a next stage of user-interactive authentication, as *challenge* says.
+
+    Spec: client-server-api#user-interactive-api-in-the-rest-api
+    """
+
+    reason = "More authentication is needed."
+
+    def __init__(self, challenge: Challenge) -> None:
+        super().__init__(challenge.error)
+        self.challenge = challenge
