@@ -1,0 +1,51 @@
+"""Folkmoot as a process of its own, driven from outside by its settings file alone."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from scripts.laboratory.homeservers import Homeserver, Place, folder_bytes
+from scripts.laboratory.tools import ROOT
+
+
+def make_folkmoot(place: Place, *, presence: bool = True, room_version: str = "10") -> Homeserver:
+    """A Folkmoot configured in *place*, not yet started."""
+    settings = place.directory / "folkmoot.yaml"
+    # JSON is YAML.
+    settings.write_text(json.dumps(_settings(place, presence=presence, room_version=room_version), indent=1))
+    return Homeserver(
+        kind="folkmoot",
+        place=place,
+        command=[Path(sys.executable).with_name("folkmoot"), "serve", "--config", settings],
+        storage=lambda: folder_bytes(place.directory, "folkmoot.db*"),
+        environment={"PYTHONPATH": str(ROOT)},
+    )
+
+
+def _settings(place: Place, *, presence: bool, room_version: str) -> dict[str, Any]:
+    tls = place.authority.issue(place.host)
+    keys = {"certificate": str(tls.certificate), "private_key": str(tls.private_key)}
+    return {
+        "server_name": place.server_name,
+        "public_baseurl": f"https://{place.server_name}",
+        "data_dir": str(place.directory / "data"),
+        "database": {"url": place.database_url or f"sqlite:///{place.directory}/folkmoot.db"},
+        "listeners": [
+            {"bind": place.host, "port": place.client_port},
+            {"bind": place.host, "port": place.tls_port, "tls": keys},
+        ],
+        "registration": {"enabled": True, "allow_guests": True, "tokens_required": False},
+        "passwords": {"argon2_time_cost": 1, "argon2_memory_kib": 8},
+        "rate_limits": {"enabled": False},
+        "rooms": {"default_version": room_version},
+        "federation": {
+            "ca_file": str(place.authority.certificate),
+            "allow_private_addresses": True,
+            "trusted_key_servers": [],
+            "retry": {"min_seconds": 1, "max_seconds": 3},
+        },
+        "outbound": {"verify_tls": False, "allow_private_addresses": True},
+        "presence": {"enabled": presence},
+        "logging": {"level": "warning", "file": str(place.directory / "folkmoot.log")},
+    }
