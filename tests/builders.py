@@ -21,7 +21,7 @@ from typing import Final
 from attrs import evolve, field, frozen
 
 from homeserver.core.auth_events import auth_keys, select_auth_events
-from homeserver.core.building import Draft, build_event
+from homeserver.core.building import UnplacedEvent, build_event
 from homeserver.core.canonical import JSONObject
 from homeserver.core.event_signatures import required_signatures, sign_event
 from homeserver.core.events import Event, StateKey
@@ -106,14 +106,14 @@ class Room:
         """
         sender = sender or self.creator
         content = {} if content is None else content
-        draft = Draft(self.version, self.room_id, event_type, sender, content, state_key, redacts)
+        unplaced = UnplacedEvent(self.version, self.room_id, event_type, sender, content, state_key, redacts)
         keys = auth_keys(self.version, event_type, sender, state_key, content)
         cited = [event.event_id for event in select_auth_events(keys, self.state)]
         before = self.tips if prev_events is None else tuple(prev_events)
         authorized_by = cited if auth_events is None else list(auth_events)
         server = server_of(sender)
         event = build_event(
-            draft,
+            unplaced,
             prev_events=before,
             auth_events=authorized_by,
             depth=self._depth(before) if depth is None else depth,
@@ -132,7 +132,7 @@ class Room:
         return self.event("m.room.message", {"msgtype": "m.text", "body": body}, sender=sender)
 
     def membership(self, user_id: UserID, membership: str, *, by: UserID | None = None) -> Event:
-        """A bare m.room.member at the tip, not added; without *by* the creator invites and bans, and users do the rest."""
+        """A bare m.room.member at the tip, not added; the creator invites and bans unless *by* says who."""
         sender = by or (self.creator if membership in {"invite", "ban"} else user_id)
         return self.event("m.room.member", {"membership": membership}, sender=sender, state_key=user_id)
 

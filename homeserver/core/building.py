@@ -23,7 +23,7 @@ _NO_HASHES: Final[Mapping[EventID, bytes]] = {}
 
 
 @frozen
-class Draft:
+class UnplacedEvent:
     """
     What somebody wants to say in a room, before it has a place there.
 
@@ -37,11 +37,11 @@ class Draft:
     sender: UserID
     content: JSONObject
     state_key: str | None = None
-    redacts: EventID | None = None
+    redacts: str | None = None
 
 
 def build_event(
-    draft: Draft,
+    unplaced: UnplacedEvent,
     *,
     prev_events: Sequence[EventID],
     auth_events: Sequence[EventID],
@@ -53,16 +53,16 @@ def build_event(
     reference_hashes: Mapping[EventID, bytes] = _NO_HASHES,
 ) -> Event:
     """
-    The event that *draft* is at a place in the room, hashed, and signed by *server*; not authorized.
+    The event that *unplaced* is at a place in the room, hashed, and signed by *server*; not authorized.
 
     *depth* past what the version allows becomes the greatest allowed.  Until v2 only: *opaque_id*, unique on this
     server, makes the event ID, and *reference_hashes* holds the hash of each event referred to.
     Raises Malformed for what breaks the format, ``M_TOO_LARGE`` past the size limits.
     """
-    version = draft.version
+    version = unplaced.version
     if version.strict_canonical_json:
-        check_canonical(draft.content, "content")
-    pdu = _bare(draft)
+        check_canonical(unplaced.content, "content")
+    pdu = _bare(unplaced)
     if version.references_with_hashes:
         pdu["event_id"] = f"${opaque_id}:{server}"
         pdu["prev_events"] = [_pair(event_id, reference_hashes) for event_id in prev_events]
@@ -76,14 +76,14 @@ def build_event(
 
 
 def reference_pdu(
-    draft: Draft, prev_events: list[JSON], auth_events: list[JSON], depth: int, now_ms: int
+    unplaced: UnplacedEvent, prev_events: list[JSON], auth_events: list[JSON], depth: int, now_ms: int
 ) -> JSONObject:
     """
     The form that a server hands out for another to complete and sign, as make_join does; unhashed.
 
     Until v2 *prev_events* and *auth_events* are pairs.  Spec: server-server-api#joining-rooms
     """
-    pdu = _bare(draft)
+    pdu = _bare(unplaced)
     pdu.update(prev_events=prev_events, auth_events=auth_events, depth=depth, origin_server_ts=now_ms)
     return pdu
 
@@ -104,19 +104,19 @@ def sign_template(
     return _hash_and_sign(bare, version, server, key)
 
 
-def _bare(draft: Draft) -> JSONObject:
-    content = draft.content
-    pdu: JSONObject = {"type": draft.type, "sender": draft.sender, "content": content}
-    if draft.room_id is not None:
-        pdu["room_id"] = draft.room_id
-    if draft.state_key is not None:
-        pdu["state_key"] = draft.state_key
-    if draft.redacts is not None:
+def _bare(unplaced: UnplacedEvent) -> JSONObject:
+    content = unplaced.content
+    pdu: JSONObject = {"type": unplaced.type, "sender": unplaced.sender, "content": content}
+    if unplaced.room_id is not None:
+        pdu["room_id"] = unplaced.room_id
+    if unplaced.state_key is not None:
+        pdu["state_key"] = unplaced.state_key
+    if unplaced.redacts is not None:
         # Since v11: inside the content.
-        if draft.version.redacts_in_content:
-            pdu["content"] = {**content, "redacts": draft.redacts}
+        if unplaced.version.redacts_in_content:
+            pdu["content"] = {**content, "redacts": unplaced.redacts}
         else:
-            pdu["redacts"] = draft.redacts
+            pdu["redacts"] = unplaced.redacts
     return pdu
 
 

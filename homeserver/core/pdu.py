@@ -4,9 +4,10 @@ From the signed federation form to an event: the format check of every room vers
 Spec: server-server-api#checks-performed-on-receipt-of-a-pdu, check 1
 """
 
+import re
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Final
+from typing import Final, cast
 
 from homeserver.core.canonical import JSON, JSONObject, check_canonical
 from homeserver.core.events import Event
@@ -29,6 +30,7 @@ PDU_BYTES_MAX: Final = 65_536
 PREV_EVENTS_MAX: Final = 20
 AUTH_EVENTS_MAX: Final = 10
 TIMESTAMP_MAX: Final = 2**63 - 1
+_HASH_ID: Final = re.compile(r"\$[A-Za-z0-9+/_-]{43}\Z")
 
 
 def parse_pdu(pdu: JSON, version: RoomVersion) -> Event:
@@ -172,7 +174,11 @@ def _parse_references(value: JSON, path: str, most: int, version: RoomVersion) -
         raise Malformed(f"At most {most} events may be listed here.", path)
     if version.references_with_hashes:
         return tuple(_parse_pair(pair, path) for pair in value)
-    return tuple([_parse_event_id(reference, path) for reference in value])
+    for reference in value:
+        # Almost all are hashes; what does not look like one is looked at with care.
+        if not (type(reference) is str and _HASH_ID.match(reference)):
+            _parse_event_id(reference, path)
+    return tuple(cast(list[EventID], value))
 
 
 def _parse_pair(pair: JSON, path: str) -> EventID:

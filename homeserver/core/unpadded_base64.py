@@ -10,17 +10,17 @@ from typing import Final
 from homeserver.core.malformed import Malformed
 
 _TO_STANDARD: Final = str.maketrans("-_", "+/")
-_TO_URL_SAFE: Final = str.maketrans("+/", "-_")
+_TO_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 
 
 def encode_base64(octets: bytes) -> str:
     """The standard alphabet, unpadded."""
-    return binascii.b2a_base64(octets, newline=False).decode("ascii").rstrip("=")
+    return binascii.b2a_base64(octets, newline=False).rstrip(b"=").decode("ascii")
 
 
 def encode_base64_url(octets: bytes) -> str:
     """The URL-safe alphabet, unpadded.  Spec: appendices#url-safe-unpadded-base64"""
-    return encode_base64(octets).translate(_TO_URL_SAFE)
+    return binascii.b2a_base64(octets, newline=False).rstrip(b"=").translate(_TO_URL_SAFE).decode("ascii")
 
 
 def parse_base64(text: object) -> bytes:

@@ -1,7 +1,9 @@
 """
 The authorization rules that depend on the state of the room.
 
-Spec: rooms/v12#authorisation-rules; numbers in comments are of v12 unless they say otherwise.
+Numbers in comments are those of v12 unless they say otherwise.
+
+Spec: rooms/v12#authorisation-rules
 """
 
 from collections.abc import Mapping
