@@ -156,6 +156,12 @@ class UnableToGrantJoin(Refusal):
     reason = "Nobody of this server may grant this join."
 
 
+class BadSignature(Refusal):
+    """A request that speaks for another server does not prove it."""
+
+    reason = "The signature of this request cannot be verified."
+
+
 class InteractiveAuthRequired(Refusal):
     """
     The request needs a next stage of user-interactive authentication, as *challenge* says.

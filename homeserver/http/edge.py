@@ -1,0 +1,164 @@
+"""
+The edge: bytes to values, an endpoint, and back.
+
+What comes in is refused as early as it can be: too large while it arrives, then unknown paths, unknown callers, callers
+in a hurry, and last what is malformed.  Nothing that comes in may cost a 500.
+"""
+
+from collections.abc import Iterable
+from typing import Any, BinaryIO, Final
+
+import structlog
+from attrs import Factory, define, field
+from twisted.internet.defer import CancelledError, Deferred, DeferredList
+from twisted.protocols.basic import FileSender
+from twisted.python.failure import Failure
+
+from homeserver.core.malformed import Malformed
+from homeserver.http import errors
+from homeserver.http.authentication import GUESTS_MAY, Authenticators
+from homeserver.http.incoming import Incoming
+from homeserver.http.limits import RequestLimits
+from homeserver.http.replies import Answer, Content, answer_of
+from homeserver.http.request import EdgeRequest
+from homeserver.http.routes import Found, Router
+from homeserver.http.rows import Authentication
+from homeserver.services.callers import Caller
+from homeserver.services.ports import PeerFault, PeerUnreachable
+from homeserver.services.refusals import GuestsForbidden, Refusal
+
+log = structlog.get_logger(__name__)
+
+CORS: Final = (
+    (b"Access-Control-Allow-Origin", [b"*"]),
+    (b"Access-Control-Allow-Methods", [b"GET, HEAD, POST, PUT, DELETE, OPTIONS"]),
+    (b"Access-Control-Allow-Headers", [b"X-Requested-With, Content-Type, Authorization"]),
+)
+"""Spec: client-server-api#web-browser-clients"""
+
+
+@define(eq=False)
+class Edge:
+    """Answers every request of every listener."""
+
+    router: Router
+    authenticators: Authenticators
+    limits: RequestLimits
+    _running: dict[EdgeRequest, "Deferred[None]"] = field(default=Factory(dict), init=False)
+
+    def serve(self, request: EdgeRequest) -> None:
+        """Answers, now or later."""
+        if request.is_too_large:
+            _write(request, errors.TOO_LARGE)
+            return
+        if request.method == b"OPTIONS":
+            # Spec: client-server-api#web-browser-clients: none of the endpoint's logic.
+            _write(request, Answer(204, b""))
+            return
+        running = Deferred.fromCoroutine(self._serve(request))
+        running.addErrback(_failed_to_write, request)
+        if not running.called:
+            self._running[request] = running
+            running.addBoth(lambda _: self._forget(request))
+            if request.is_long_poll:
+                request.notifyFinish().addErrback(lambda _: running.cancel())
+
+    async def drain(self) -> None:
+        """Every request that was accepted is answered; those that only wait for news are told to ask again."""
+        for request, running in list(self._running.items()):
+            if request.is_long_poll:
+                running.cancel()
+        await DeferredList(list(self._running.values()))
+
+    def _forget(self, request: EdgeRequest) -> None:
+        del self._running[request]
+
+    async def _serve(self, request: EdgeRequest) -> None:
+        answer = await self._answer(request)
+        if request.is_disconnected:
+            if answer.stream is not None:
+                _close_all(answer.stream)
+        elif answer.stream is None:
+            _write(request, answer)
+        else:
+            await _stream(request, answer, answer.stream)
+
+    async def _answer(self, request: EdgeRequest) -> Answer:
+        try:
+            found = self.router.find(request.method, request.path)
+            if isinstance(found, Found):
+                return answer_of(await self._result(request, found))
+            return errors.UNRECOGNIZED if found is None else errors.wrong_method(found.allowed)
+        except (Malformed, Refusal, PeerFault, PeerUnreachable) as error:
+            return errors.refused(error)
+        except CancelledError:
+            if request.is_long_poll:
+                return errors.STOPPING
+            log.exception("a request was cancelled", path=request.path.decode("ascii", "replace"))
+            return errors.OURS
+        except Exception:
+            log.exception("a request failed", path=request.path.decode("ascii", "replace"))
+            return errors.OURS
+
+    async def _result(self, request: EdgeRequest, found: Found) -> object:
+        binding = found.route.binding
+        row = binding.row
+        request.is_long_poll = binding.long_poll
+        incoming = Incoming(request, request.client_ip)
+        speaker: object = None
+        if row.authentication is not Authentication.NONE:
+            speaker = request.speaker = await self.authenticators[row.authentication].authenticate(incoming)
+        caller = speaker if isinstance(speaker, Caller) else None
+        if caller is not None and caller.is_guest and row.id not in GUESTS_MAY:
+            raise GuestsForbidden
+        self.limits.check(row, caller, incoming.client_ip)
+        return await found.route.endpoint(*binding.arguments(incoming, speaker, found.values))
+
+
+def _write_head(request: EdgeRequest, answer: Answer, length: int) -> None:
+    request.setResponseCode(answer.code)
+    headers = request.responseHeaders
+    for name, values in CORS:
+        headers.setRawHeaders(name, values)
+    if answer.code != 204:
+        headers.setRawHeaders(b"Content-Type", [answer.content_type])
+        headers.setRawHeaders(b"Content-Length", [b"%d" % length])
+    for name, value in answer.headers:
+        headers.addRawHeader(name, value)
+
+
+def _write(request: EdgeRequest, answer: Answer) -> None:
+    _write_head(request, answer, len(answer.body))
+    request.write(answer.body)
+    request.finish()
+
+
+async def _stream(request: EdgeRequest, answer: Answer, content: Content) -> None:
+    try:
+        _write_head(request, answer, content.length)
+        for part in _parts_to_send(request, content):
+            if isinstance(part, bytes):
+                request.write(part)
+            else:
+                await FileSender().beginFileTransfer(part, request)
+        if not request.is_disconnected:
+            request.finish()
+    finally:
+        _close_all(content)
+
+
+def _parts_to_send(request: EdgeRequest, content: Content) -> Iterable[bytes | BinaryIO]:
+    return (b"",) if request.method == b"HEAD" else content.parts
+
+
+def _close_all(content: Content) -> None:
+    for part in content.parts:
+        if not isinstance(part, bytes):
+            part.close()
+
+
+def _failed_to_write(failure: Failure, request: EdgeRequest) -> Any:
+    """Whoever left in the middle of an answer is no fault of ours; anything else is logged, and ends the connection."""
+    if not request.is_disconnected:
+        log.error("an answer could not be written", failure=failure.getTraceback())
+        request.loseConnection()

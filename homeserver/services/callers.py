@@ -1,0 +1,32 @@
+"""Who asks: the account behind an access token, and where the request came from."""
+
+from attrs import frozen
+
+from homeserver.core.identifiers import DeviceID, UserID
+
+
+@frozen
+class RequestInfo:
+    """Where a request came from, as far as the edge can tell."""
+
+    client_ip: str
+    """An IP literal; behind a trusted proxy what the proxy says, else the other end of the connection."""
+    user_agent: str
+    """Empty when the client names none."""
+
+
+@frozen
+class Caller:
+    """The account that a request speaks for."""
+
+    user_id: UserID
+    device_id: DeviceID | None
+    """None: an application service that speaks for a user without a device."""
+    token_id: int = 0
+    """The row of the access token; 0: an application service's own token."""
+    is_guest: bool = False
+    is_admin: bool = False
+    appservice_id: str | None = None
+    """None: an ordinary client."""
+    is_rate_limited: bool = True
+    """False: an application service whose registration says so."""
