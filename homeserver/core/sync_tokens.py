@@ -1,0 +1,75 @@
+"""
+The two tokens that clients carry between requests: where a sync ended, and where a page of history ended.
+
+Spec: client-server-api#syncing
+"""
+
+import re
+from typing import Final
+
+from attrs import frozen
+
+from homeserver.core.log import Position
+from homeserver.core.malformed import Malformed
+from homeserver.core.timeline import ORDERING_SHIFT, Ordering, ordering_at
+
+_INTEGER_MAX: Final = 2**63 - 1
+"""What both databases hold."""
+_POSITION_MAX: Final = _INTEGER_MAX >> ORDERING_SHIFT
+
+_SYNC: Final = re.compile(r"s([0-9]{1,19})_([0-9]{1,19})\Z", re.ASCII)
+_PAGINATION: Final = re.compile(r"t(-?[0-9]{1,19})\Z", re.ASCII)
+
+
+@frozen
+class SyncToken:
+    """
+    How far a client has synced: everything up to and with *position* of the log.
+
+    *serial* counts what is never stored, typing and presence; it starts anew with every process.
+    """
+
+    position: Position
+    serial: int = 0
+
+    def __str__(self) -> str:
+        return f"s{self.position}_{self.serial}"
+
+
+@frozen
+class PaginationToken:
+    """A place in one room's timeline: what has this ordering or less is before it, the rest is after it."""
+
+    ordering: Ordering
+
+    def __str__(self) -> str:
+        return f"t{self.ordering}"
+
+
+def parse_sync_token(text: str) -> SyncToken:
+    """The token spelled ``s<position>_<serial>``.  Raises Malformed with ``M_INVALID_PARAM``."""
+    match = _SYNC.match(text)
+    if match is None:
+        raise _unknown(text)
+    position, serial = int(match[1]), int(match[2])
+    if position > _POSITION_MAX or serial > _INTEGER_MAX:
+        raise _unknown(text)
+    return SyncToken(Position(position), serial)
+
+
+def parse_pagination_token(text: str) -> PaginationToken:
+    """
+    The token spelled ``t<ordering>``; a sync token counts as the place where that sync ended.
+
+    Raises Malformed with ``M_INVALID_PARAM``.
+    """
+    if text.startswith("s"):
+        return PaginationToken(ordering_at(parse_sync_token(text).position))
+    match = _PAGINATION.match(text)
+    if match is None or abs(int(match[1])) > _INTEGER_MAX:
+        raise _unknown(text)
+    return PaginationToken(Ordering(int(match[1])))
+
+
+def _unknown(text: str) -> Malformed:
+    return Malformed(f"This server gave out no token {text[:64]!r}.", code="M_INVALID_PARAM")
