@@ -1,0 +1,38 @@
+"""Work that several ask for at once and that is done once."""
+
+from collections.abc import Callable, Coroutine, Hashable
+from typing import Any, Generic, TypeVar
+
+from attrs import define, field
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+@define(eq=False)
+class Shared(Generic[K, V]):
+    """Whoever asks for a key while its work is under way gets the same result, or the same exception."""
+
+    _waiting: dict[K, list[Deferred[V]]] = field(init=False, factory=dict)
+
+    async def run(self, key: K, work: Callable[[], Coroutine[Any, Any, V]]) -> V:
+        """The result of *work*, which is started unless work for *key* is under way; cancelling does not stop it."""
+        result: Deferred[V] = Deferred()
+        waiting = self._waiting.get(key)
+        if waiting is not None:
+            waiting.append(result)
+            return await result
+        self._waiting[key] = [result]
+        Deferred.fromCoroutine(work()).addBoth(self._finish, key)
+        return await result
+
+    def _finish(self, result: V | Failure, key: K) -> None:
+        for waiter in self._waiting.pop(key):
+            if waiter.called:
+                continue  # cancelled
+            if isinstance(result, Failure):
+                waiter.errback(result)
+            else:
+                waiter.callback(result)
