@@ -1,5 +1,6 @@
 """Which rate limit an operation falls under.  Spec: client-server-api#rate-limiting"""
 
+from collections.abc import Callable
 from typing import Final
 
 from attrs import define, field
@@ -7,7 +8,6 @@ from attrs import define, field
 from homeserver.core.rates import Rate
 from homeserver.http.rows import Row
 from homeserver.services.callers import Caller
-from homeserver.services.clock import Clock
 from homeserver.services.rate_limits import RateLimiter, RateLimitSettings, RateSettings
 
 # The spec marks few of the operations that write; those named here are limited whether it does or not.
@@ -41,7 +41,7 @@ def kind_of(row: Row) -> str | None:
 class RequestLimits:
     """Counts requests against their limits."""
 
-    clock: Clock
+    now_ms: Callable[[], float]
     settings: RateLimitSettings
     _limiters: dict[str, RateLimiter] = field(init=False)
 
@@ -57,4 +57,4 @@ class RequestLimits:
             self._limiters[kind].take(client_ip if caller is None else caller.user_id)
 
     def _limiter(self, settings: RateSettings) -> RateLimiter:
-        return RateLimiter(self.clock, Rate(settings.per_second, settings.burst))
+        return RateLimiter(self.now_ms, Rate(settings.per_second, settings.burst))

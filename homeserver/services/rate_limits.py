@@ -1,11 +1,11 @@
 """How often each caller may do things of one kind, in bounded memory."""
 
+from collections.abc import Callable
 from typing import Final
 
 from attrs import Factory, define, field, frozen, validators
 
 from homeserver.core.rates import Rate, spend, wait_ms
-from homeserver.services.clock import Clock
 from homeserver.services.refusals import TooSoon
 
 KEYS_MAX: Final = 100_000
@@ -50,14 +50,14 @@ class RateLimitSettings:
 class RateLimiter:
     """What each caller has spent of one rate."""
 
-    clock: Clock
+    now_ms: Callable[[], float]
     rate: Rate
     # Longest quiet first: a key that spends is taken out and put in again at the end.
     _rested_ms: dict[str, float] = Factory(dict)
 
     def take(self, key: str) -> None:
         """One more by *key* has happened.  Raises TooSoon when it may not yet."""
-        now_ms = self.clock.seconds() * 1000
+        now_ms = self.now_ms()
         rested_ms = self._rested_ms.get(key, 0)
         wait = wait_ms(rested_ms, now_ms, self.rate)
         if wait:
