@@ -60,7 +60,7 @@ def is_signed(message: bytes, signature: bytes, verify_key: bytes) -> bool:
 def is_signed_base64(message: bytes, signature: JSON, verify_key: bytes) -> bool:
     """The same for a signature as JSON holds it; what is not base64 is no signature."""
     try:
-        octets = parse_base64(signature)
+        octets = parse_base64(signature, exact=True)
     except Malformed:
         return False
     return is_signed(message, octets, verify_key)

@@ -5,10 +5,12 @@ Spec: appendices#unpadded-base64
 """
 
 import binascii
+import string
 from typing import Final
 
 from homeserver.core.malformed import Malformed
 
+_ALPHABET: Final = frozenset(string.ascii_letters + string.digits + "+/")
 _TO_STANDARD: Final = str.maketrans("-_", "+/")
 _TO_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 
@@ -23,21 +25,23 @@ def encode_base64_url(octets: bytes) -> str:
     return binascii.b2a_base64(octets, newline=False).rstrip(b"=").translate(_TO_URL_SAFE).decode("ascii")
 
 
-def parse_base64(text: object) -> bytes:
+def parse_base64(text: object, *, exact: bool = False) -> bytes:
     """
-    The octets of *text* in the standard alphabet, with or without padding.
+    The octets of *text* in the standard alphabet, with or without padding.  Raises Malformed.
 
-    One value has one form here: bits left over in the last character must be zero, so nobody can alter a signed text
-    and have it pass.  Raises Malformed.
+    The last character may hold bits that are left over.  With *exact* they must be zero, so that one value has one text
+    and nobody can alter it unnoticed.
     """
     if not isinstance(text, str):
         raise Malformed("Base64 must be a string.")
     bare = text.rstrip("=")
     try:
         octets = binascii.a2b_base64(bare + "=" * (-len(bare) % 4))
-    except (binascii.Error, ValueError) as error:  # ValueError: characters outside ASCII
+    except ValueError as error:  # characters outside ASCII, or a length that cannot be
         raise Malformed("This is not base64.") from error
-    if encode_base64(octets) != bare:
+    # The decoder passes over characters of no alphabet; encoding again does not bring them back.
+    again = encode_base64(octets)
+    if again != bare and (exact or len(again) != len(bare) or again[:-1] != bare[:-1] or bare[-1:] not in _ALPHABET):
         raise Malformed("This is not base64.")
     return octets
 
