@@ -11,7 +11,7 @@ from typing import Final, NewType
 
 from homeserver.core.identifiers import DeviceID
 
-TokenHash = NewType("TokenHash", bytes)
+TokenHash = NewType("TokenHash", str)
 
 SECRET_BYTES: Final = 24
 """Randomness in a token: 192 bits, so that none is ever guessed."""
@@ -41,7 +41,7 @@ def login_token(entropy: bytes) -> str:
 
 def hash_of(token: str) -> TokenHash:
     """What is stored of a token.  It is random already: it needs no salt, and no slow hash."""
-    return TokenHash(sha256(token.encode("utf-8", "surrogatepass")).digest())
+    return TokenHash(sha256(token.encode("utf-8", "surrogatepass")).hexdigest())
 
 
 def device_id(entropy: bytes) -> DeviceID:

@@ -22,8 +22,6 @@ class Caller:
     user_id: UserID
     device_id: DeviceID | None
     """None: an application service that speaks for a user without a device."""
-    token_id: int = 0
-    """The row of the access token; 0: an application service's own token."""
     is_guest: bool = False
     is_admin: bool = False
     appservice_id: str | None = None
