@@ -4,6 +4,14 @@ What the services of this package need of higher ones, and how other servers fai
 A port is a Protocol; a higher package implements it, and ``scripts/serve.py`` connects the two.
 """
 
+from collections.abc import Collection
+from typing import Protocol
+
+from homeserver.core.identifiers import DeviceID, UserID
+from homeserver.core.profiles import Profile
+from homeserver.services.callers import Caller
+from homeserver.store.write import Write
+
 
 class PeerUnreachable(Exception):
     """Nobody answered: another server could not be found, connected to or understood as one, or took too long."""
@@ -27,3 +35,62 @@ class PeerFault(Exception):
         self.status = status
         self.errcode = errcode
         self.body = body
+
+
+class RoomMembers(Protocol):
+    """What accounts ask of the rooms that a local user is in."""
+
+    async def profile_changed(self, user_id: UserID) -> None:
+        """
+        The user's member events say what the profile says.
+
+        Spec: client-server-api#events-on-change-of-profile-information
+        """
+
+    async def leave_all(self, user_id: UserID) -> None:
+        """The user is in no room any more: joins, invites and knocks are given up.  May be asked again."""
+
+
+class RemoteProfiles(Protocol):
+    """Profiles of users of other servers.  Spec: server-server-api#get_matrixfederationv1queryprofile"""
+
+    async def fetch(self, user_id: UserID, field: str | None) -> Profile:
+        """The profile, or one field of it (empty: none).  Raises NotFound, PeerFault, PeerUnreachable."""
+
+
+class Appservices(Protocol):
+    """What accounts need to know of application services."""
+
+    async def caller(self, token: str, *, user_id: UserID | None, device_id: DeviceID | None) -> Caller | None:
+        """
+        Whom the token of an application service speaks for; None: it is no such token.
+
+        Raises Forbidden, Exclusive.  Spec: application-service-api#identity-assertion
+        """
+
+    def is_reserved(self, user_id: UserID, appservice_id: str | None) -> bool:
+        """Whether the name lies in a namespace that is another application service's alone (None: any's)."""
+
+    def owns(self, appservice_id: str, user_id: UserID) -> bool:
+        """Whether the name lies in a namespace of this application service."""
+
+
+class DeviceBelongings(Protocol):
+    """What another part keeps for devices: keys, messages to them, pushers.  Called within the same transaction."""
+
+    def is_device_id_free(self, tx: Write, user_id: UserID, device_id: DeviceID) -> bool:
+        """Whether a new device may be called so; it may not be called like a cross-signing key."""
+
+    def delete_of_devices(self, tx: Write, user_id: UserID, device_ids: Collection[DeviceID]) -> None:
+        """Nothing is kept for these devices any more."""
+
+
+class AccountBelongings(Protocol):
+    """What another part keeps for accounts.  Called within the same transaction."""
+
+    def delete_of_account(self, tx: Write, user_id: UserID, *, erase: bool) -> None:
+        """
+        Nothing is kept that only a living account needs; *erase*: nor anything that is not an event.
+
+        Spec: client-server-api#post_matrixclientv3accountdeactivate
+        """
