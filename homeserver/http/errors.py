@@ -36,6 +36,7 @@ REFUSALS: Final[dict[type[Exception], tuple[int, str]]] = {
     r.UnableToAuthorizeJoin: (400, "M_UNABLE_TO_AUTHORISE_JOIN"),
     r.UnableToGrantJoin: (400, "M_UNABLE_TO_GRANT_JOIN"),
     r.InteractiveAuthRequired: (401, "M_UNAUTHORIZED"),
+    r.ServerManaged: (405, "M_BAD_JSON"),
     PeerUnreachable: (502, "M_UNKNOWN"),
     PeerFault: (502, "M_UNKNOWN"),
 }

@@ -174,3 +174,9 @@ class InteractiveAuthRequired(Refusal):
     def __init__(self, challenge: Challenge) -> None:
         super().__init__(challenge.error)
         self.challenge = challenge
+
+
+class ServerManaged(Refusal):
+    """This account data is the server's to write.  Spec: client-server-api#client-config"""
+
+    reason = "The server manages this; it cannot be set."
