@@ -1,0 +1,222 @@
+"""
+Events that refer to others: replies in threads, edits, reactions, references.  Spec: client-server-api#aggregations
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from attrs import frozen
+from sqlalchemy import Connection, bindparam, delete, func, select, true
+
+from homeserver.core.identifiers import EventID, UserID
+from homeserver.core.relations import Relation
+from homeserver.core.timeline import Ordering
+from homeserver.store.prepared import Insertion, Prepared, PreparedIn, Row
+from homeserver.store.schema.events import relations as r
+from homeserver.store.write import Write
+
+_WITHOUT = Ordering(-(2**62))
+
+
+@frozen
+class Child:
+    """An event that refers to another."""
+
+    event_nid: int
+    relates_to: EventID
+    rel_type: str
+    event_type: str
+    sender: UserID
+    key: str | None
+    ordering: Ordering
+
+
+@frozen
+class ThreadSummary:
+    """What a thread's root says of its thread."""
+
+    root: EventID
+    count: int
+    latest_nid: int
+    latest: Ordering
+
+
+_CHILD = (r.c.event_nid, r.c.relates_to, r.c.rel_type, r.c.event_type, r.c.sender, r.c.key, r.c.ordering)
+_INSERT = Insertion(r)
+_FORGET = Prepared(delete(r).where(r.c.event_nid == bindparam("nid")))
+
+
+def _children(*, rel_type: bool, event_type: bool, backward: bool) -> Prepared:
+    return Prepared(
+        select(*_CHILD)
+        .where(
+            r.c.relates_to == bindparam("relates_to"),
+            r.c.rel_type == bindparam("rel_type") if rel_type else true(),
+            r.c.event_type == bindparam("event_type") if event_type else true(),
+            r.c.room_nid == bindparam("room_nid"),
+            r.c.ordering > bindparam("after"),
+            r.c.ordering < bindparam("before"),
+        )
+        .order_by(r.c.ordering.desc() if backward else r.c.ordering)
+        .limit(bindparam("limit"))
+    )
+
+
+_CHILDREN = {
+    (rel, kind, backward): _children(rel_type=rel, event_type=kind, backward=backward)
+    for rel in (False, True)
+    for kind in (False, True)
+    for backward in (False, True)
+}
+_ALL_OF = PreparedIn(
+    lambda ids: select(*_CHILD).where(
+        r.c.relates_to.in_(ids),
+        r.c.rel_type == bindparam("rel_type"),
+        r.c.room_nid == bindparam("room_nid"),
+        r.c.ordering.is_not(None),
+    )
+)
+_OF_EVENT = Prepared(
+    select(r.c.event_nid, r.c.relates_to, r.c.rel_type, r.c.event_type, r.c.sender, r.c.key, r.c.ordering).where(
+        r.c.event_nid == bindparam("nid")
+    )
+)
+_SAME = Prepared(
+    select(r.c.event_nid)
+    .where(
+        r.c.relates_to == bindparam("relates_to"),
+        r.c.rel_type == bindparam("rel_type"),
+        r.c.event_type == bindparam("event_type"),
+        r.c.sender == bindparam("sender"),
+        r.c.key == bindparam("key"),
+        r.c.ordering.is_not(None),
+    )
+    .limit(1)
+)
+_LATEST_OF = (
+    select(r.c.relates_to, func.count().label("count"), func.max(r.c.ordering).label("ordering"))
+    .where(r.c.rel_type == "m.thread", r.c.room_nid == bindparam("room_nid"), r.c.ordering.is_not(None))
+    .group_by(r.c.relates_to)
+)
+
+
+def _summaries(latest: Any) -> Any:
+    newest = latest.subquery("newest")
+    return select(r.c.relates_to, newest.c.count, r.c.event_nid, r.c.ordering).select_from(
+        r.join(newest, (r.c.relates_to == newest.c.relates_to) & (r.c.ordering == newest.c.ordering))
+    )
+
+
+_THREADS = Prepared(
+    _summaries(_LATEST_OF)
+    .where(r.c.ordering < bindparam("before"))
+    .order_by(r.c.ordering.desc())
+    .limit(bindparam("limit"))
+)
+_THREADS_OF = PreparedIn(lambda roots: _summaries(_LATEST_OF.where(r.c.relates_to.in_(roots))))
+_THREADS_WITH = PreparedIn(
+    lambda roots: (
+        select(r.c.relates_to)
+        .distinct()
+        .where(r.c.relates_to.in_(roots), r.c.rel_type == "m.thread", r.c.sender == bindparam("sender"))
+    )
+)
+
+
+def insert(
+    tx: Write,
+    room_nid: int,
+    event_nid: int,
+    ordering: Ordering,
+    event_type: str,
+    sender: UserID,
+    relation: Relation,
+) -> None:
+    """The event is found by what it refers to."""
+    tx.insert(
+        _INSERT,
+        (event_nid, room_nid, relation.event_id, relation.rel_type, event_type, sender, relation.key, ordering),
+    )
+
+
+def forget(tx: Write, event_nid: int) -> None:
+    """The event, redacted, refers to nothing any more."""
+    tx.run(_FORGET, nid=event_nid)
+
+
+def of_event(tx: Connection, event_nid: int) -> Child | None:
+    """What the event refers to; None: to nothing."""
+    row = _OF_EVENT.first(tx, nid=event_nid)
+    return None if row is None else _child(row)
+
+
+def children(
+    tx: Connection,
+    room_nid: int,
+    relates_to: EventID,
+    *,
+    rel_type: str | None = None,
+    event_type: str | None = None,
+    after: Ordering = _WITHOUT,
+    before: Ordering | None = None,
+    limit: int,
+    backward: bool = True,
+) -> list[Child]:
+    """
+    The last (*backward*, newest first) or first *limit* events of the room's timeline that refer to the event, at
+    orderings in ``(after, before)``, of one relation type or event type where such is given.
+    """
+    statement = _CHILDREN[rel_type is not None, event_type is not None, backward]
+    params: dict[str, Any] = {
+        "relates_to": relates_to,
+        "room_nid": room_nid,
+        "after": after,
+        "before": -_WITHOUT if before is None else before,
+        "limit": limit,
+    }
+    if rel_type is not None:
+        params["rel_type"] = rel_type
+    if event_type is not None:
+        params["event_type"] = event_type
+    return [_child(row) for row in statement.all(tx, **params)]
+
+
+def all_of(tx: Connection, room_nid: int, parents: Iterable[EventID], rel_type: str) -> list[Child]:
+    """All events of the room's timeline that refer so to any of *parents*, in no order."""
+    return [_child(row) for row in _ALL_OF.all(tx, parents, room_nid=room_nid, rel_type=rel_type)]
+
+
+def annotation(tx: Connection, relates_to: EventID, event_type: str, sender: UserID, key: str) -> int | None:
+    """The nid of the event by which *sender* has annotated the event so already; None: it has not."""
+    nid: int | None = _SAME.scalar(
+        tx, relates_to=relates_to, rel_type="m.annotation", event_type=event_type, sender=sender, key=key
+    )
+    return nid
+
+
+def threads(tx: Connection, room_nid: int, before: Ordering | None, limit: int) -> list[ThreadSummary]:
+    """The *limit* threads of the room that were replied to last, before an ordering; the newest first."""
+    upto = -_WITHOUT if before is None else before
+    return [_thread(row) for row in _THREADS.all(tx, room_nid=room_nid, before=upto, limit=limit)]
+
+
+def threads_of(tx: Connection, room_nid: int, roots: Iterable[EventID]) -> dict[EventID, ThreadSummary]:
+    """{root: its thread} of those events that have one."""
+    return {thread.root: thread for thread in map(_thread, _THREADS_OF.all(tx, roots, room_nid=room_nid))}
+
+
+def threads_with(tx: Connection, roots: Iterable[EventID], sender: UserID) -> set[EventID]:
+    """Those of the roots in whose threads *sender* has replied."""
+    return {row[0] for row in _THREADS_WITH.all(tx, roots, sender=sender)}
+
+
+def _child(row: Row) -> Child:
+    return Child(*_as_any(row))
+
+
+def _thread(row: Row) -> ThreadSummary:
+    return ThreadSummary(*_as_any(row))
+
+
+def _as_any(row: Row) -> tuple[Any, ...]:
+    return row

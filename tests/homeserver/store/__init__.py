@@ -1,0 +1,1 @@
+"""Tests of homeserver/store, on both databases."""
