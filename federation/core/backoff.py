@@ -6,7 +6,7 @@ The wait doubles with each failure, from the least to the longest that the setti
 
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 JITTER: Final = 0.25
 """A wait varies by this part of itself to either side, so that peers do not come back all at once."""
@@ -18,11 +18,12 @@ class Outage:
     """
     A server that did not answer: *failures* in a row since *since_ms*.
 
-    Until *retry_at_ms* nothing is sent to it.
+    *failed_ms*: when the last of them failed.  Until *retry_at_ms* nothing is sent to it.
     """
 
     failures: int
     since_ms: int
+    failed_ms: int
     retry_at_ms: int
 
 
@@ -45,8 +46,17 @@ def after_failure(outage: Outage | None, now_ms: int, min_ms: int, max_ms: int, 
     A failure of a request that had been under way before the last one failed does not count again.
     """
     if outage is None:
-        return Outage(1, now_ms, now_ms + wait_ms(1, min_ms, max_ms, jitter))
+        return Outage(1, now_ms, now_ms, now_ms + wait_ms(1, min_ms, max_ms, jitter))
     if now_ms < outage.retry_at_ms:
         return outage
     failures = outage.failures + 1
-    return Outage(failures, outage.since_ms, now_ms + wait_ms(failures, min_ms, max_ms, jitter))
+    return Outage(failures, outage.since_ms, now_ms, now_ms + wait_ms(failures, min_ms, max_ms, jitter))
+
+
+def after_sign_of_life(outage: Outage, min_ms: int) -> Outage:
+    """
+    The outage of a server that has sent something itself: it is tried again at once.
+
+    Not sooner than the least wait after the last failure, though: a server may reach us and not be reached.
+    """
+    return evolve(outage, retry_at_ms=min(outage.retry_at_ms, outage.failed_ms + min_ms))

@@ -12,11 +12,11 @@ def recipients_of(
     """
     The servers that must be sent *event*, by the servers with joined users just before it.
 
-    A membership also goes to the server of whom it concerns: who was invited, or knocked, may be in the room alone, and
-    must learn of what becomes of it.
+    A user's leaving or ban also goes to the user's server: where nobody has joined, an invite or a knock may be known
+    that this ends.  An invite goes there by a request of its own.
     """
     concerned = set(servers_before)
-    if event.type == "m.room.member" and event.state_key is not None and is_user_id(event.state_key):
+    if event.membership in {"leave", "ban"} and event.state_key is not None and is_user_id(event.state_key):
         concerned.add(server_of(UserID(event.state_key)))
     # Whoever sent it has it.
     return frozenset(concerned - {ourselves, server_of(event.sender)})

@@ -9,7 +9,8 @@ from typing import Final
 from attrs import frozen
 
 from homeserver.core.canonical import JSON, JSONObject
-from homeserver.core.identifiers import ServerName, parse_server_name
+from homeserver.core.identifiers import RoomID, ServerName, parse_server_name
+from homeserver.core.log import Position
 from homeserver.core.malformed import Malformed
 
 PDUS_MAX: Final = 50
@@ -28,6 +29,24 @@ class Transaction:
     origin_server_ts: int
     pdus: tuple[JSONObject, ...]
     edus: tuple[JSONObject, ...]
+
+
+@frozen
+class PduPlace:
+    """Where an event that is to be sent stands: its room, and the position in our log at which it was stored."""
+
+    room_id: RoomID
+    position: Position
+
+
+@frozen
+class OutgoingTransaction:
+    """What one destination is being sent, the same at each attempt."""
+
+    transaction_id: str
+    made_ms: int
+    pdus: tuple[PduPlace, ...] = ()
+    edus: tuple[JSONObject, ...] = ()
 
 
 def parse_transaction(body: JSONObject) -> Transaction:

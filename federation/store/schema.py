@@ -2,70 +2,82 @@
 
 from typing import Final
 
-from sqlalchemy import Index, MetaData, Table, text
+from sqlalchemy import Index, MetaData, Table
 
-from homeserver.store.schema.columns import NAMING, Schema, blob, flag, number, string
+from homeserver.store.schema.columns import NAMING, Schema, blob, number, string
 
 METADATA: Final = MetaData(naming_convention=NAMING)
 
-destinations = Table(
-    "destinations",
-    METADATA,
-    string("server", primary_key=True),
-    # NULL: it answered the last request.
-    number("failing_since_ms", nullable=True),
-    number("retry_last_ms", nullable=True),
-    number("retry_interval_ms", nullable=True),
-    # When it was last heard of, as peer or caller.
-    number("last_heard_ms", nullable=True),
-    # Everything of the log up to here was delivered, or queued in the outbox.
-    number("last_successful_position"),
-    # Too much waited: its queue was dropped, and it catches up from the newest events of the rooms it is in.
-    flag("catching_up"),
-    sqlite_with_rowid=False,
-)
-
-# What waits for each destination, in the order of the log.
-outbox = Table(
-    "outbox",
-    METADATA,
-    string("destination", primary_key=True),
-    number("position", primary_key=True, autoincrement=False),
-    # 'pdu' or 'edu'
-    string("kind"),
-    # Of a PDU.
-    number("event_nid", nullable=True),
-    # JSON of an EDU.
-    string("edu", nullable=True),
-    # An EDU replaces what waits under the same key; NULL: it does not.
-    string("coalescing_key", nullable=True),
-    sqlite_with_rowid=False,
-)
-Index(
-    "ix_outbox_coalescing_key",
-    outbox.c.destination,
-    outbox.c.coalescing_key,
-    unique=True,
-    sqlite_where=text("coalescing_key IS NOT NULL"),
-    postgresql_where=text("coalescing_key IS NOT NULL"),
-)
-
+# What is known of other servers' keys, also of those no longer in use.
 server_keys = Table(
     "server_keys",
     METADATA,
-    string("server", primary_key=True),
+    string("server_name", primary_key=True),
     string("key_id", primary_key=True),
-    blob("verify_key"),
-    # Until then the key may be used for signatures of any event; past it only for older ones.
+    blob("octets"),
+    # Until then it is believed without asking again.
     number("valid_until_ms"),
-    # NULL: in use.
+    # When the server stopped using it; NULL: it is in use.
     number("expired_ms", nullable=True),
-    # Who answered it: the server itself, or a notary.
-    string("heard_from"),
-    number("fetched_ms"),
-    # The JSON of the signed answer, for who asks us as a notary.
-    blob("answer"),
     sqlite_with_rowid=False,
+)
+
+# The newest document of each server as it was published: what a notary hands on.
+server_key_documents = Table(
+    "server_key_documents",
+    METADATA,
+    string("server_name", primary_key=True),
+    string("document"),
+    number("fetched_ms"),
+    number("valid_until_ms"),
+)
+
+# The servers that do not answer; a row is gone when they do.
+outages = Table(
+    "outages",
+    METADATA,
+    string("server_name", primary_key=True),
+    number("failures"),
+    number("since_ms"),
+    number("retry_at_ms"),
+    sqlite_with_rowid=False,
+)
+
+# The events that wait for a destination: in each room those at positions from the first to the last.  However long a
+# destination is away, a room is one row.
+outbox_rooms = Table(
+    "outbox_rooms",
+    METADATA,
+    string("destination", primary_key=True),
+    string("room_id", primary_key=True),
+    number("first_position"),
+    number("last_position"),
+    sqlite_with_rowid=False,
+)
+
+# The EDUs that wait for a destination, in the order of their positions in the log.
+outbox_edus = Table(
+    "outbox_edus",
+    METADATA,
+    string("destination", primary_key=True),
+    number("position", primary_key=True, autoincrement=False),
+    # A later EDU of the same subject takes the place of one that still waits; NULL: nothing does.
+    string("subject", nullable=True),
+    string("edu"),
+)
+Index("ix_outbox_edus_destination_subject", outbox_edus.c.destination, outbox_edus.c.subject)
+
+# The transaction that each destination is being sent, from before the first attempt until it is confirmed: whenever it
+# is tried again, also by another process, it is the same.
+outbox_transactions = Table(
+    "outbox_transactions",
+    METADATA,
+    string("destination", primary_key=True),
+    string("transaction_id"),
+    number("made_ms"),
+    # JSON: pairs of room ID and position, and the EDUs themselves.
+    string("pdus"),
+    string("edus"),
 )
 
 # Transactions of other servers that were answered: the same answer again when they are sent again.
@@ -95,17 +107,6 @@ pending_pdus = Table(
 Index("ix_pending_pdus_room_id", pending_pdus.c.room_id, pending_pdus.c.nid)
 Index("ix_pending_pdus_event_id", pending_pdus.c.event_id)
 
-# Where a server's name leads, as its well-known file said.
-well_known = Table(
-    "well_known",
-    METADATA,
-    string("server", primary_key=True),
-    # NULL: it has none.
-    string("delegated_to", nullable=True),
-    number("valid_until_ms"),
-    sqlite_with_rowid=False,
-)
-
 # Joins half done: whom to ask for the rest of the state.
 partial_joins = Table(
     "partial_joins",
@@ -119,4 +120,4 @@ partial_joins = Table(
     sqlite_with_rowid=False,
 )
 
-SCHEMA = Schema("federation", METADATA, "federation.store.migrations", "federation_0001")
+SCHEMA: Final = Schema("federation", METADATA, "federation.store.migrations", "federation_0001")

@@ -14,18 +14,6 @@ depends_on = None
 def upgrade() -> None:
     """The first tables."""
     op.create_table(
-        "destinations",
-        string("server", primary_key=True),
-        number("failing_since_ms", nullable=True),
-        number("retry_last_ms", nullable=True),
-        number("retry_interval_ms", nullable=True),
-        number("last_heard_ms", nullable=True),
-        number("last_successful_position"),
-        sa.Column("catching_up", sa.Boolean(), nullable=False),
-        sa.PrimaryKeyConstraint("server", name=op.f("pk_destinations")),
-        sqlite_with_rowid=False,
-    )
-    op.create_table(
         "inbox_transactions",
         string("origin", primary_key=True),
         string("txn_id", primary_key=True),
@@ -36,26 +24,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("inbox_transactions", schema=None) as batch_op:
         batch_op.create_index("ix_inbox_transactions_received_ms", ["received_ms"], unique=False)
-
-    op.create_table(
-        "outbox",
-        string("destination", primary_key=True),
-        number("position", primary_key=True, autoincrement=False),
-        string("kind"),
-        number("event_nid", nullable=True),
-        string("edu", nullable=True),
-        string("coalescing_key", nullable=True),
-        sa.PrimaryKeyConstraint("destination", "position", name=op.f("pk_outbox")),
-        sqlite_with_rowid=False,
-    )
-    with op.batch_alter_table("outbox", schema=None) as batch_op:
-        batch_op.create_index(
-            "ix_outbox_coalescing_key",
-            ["destination", "coalescing_key"],
-            unique=True,
-            sqlite_where=sa.text("coalescing_key IS NOT NULL"),
-            postgresql_where=sa.text("coalescing_key IS NOT NULL"),
-        )
 
     op.create_table(
         "partial_joins",
@@ -82,48 +50,58 @@ def upgrade() -> None:
         batch_op.create_index("ix_pending_pdus_room_id", ["room_id", "nid"], unique=False)
 
     op.create_table(
-        "server_keys",
-        string("server", primary_key=True),
-        string("key_id", primary_key=True),
-        blob("verify_key"),
-        number("valid_until_ms"),
-        number("expired_ms", nullable=True),
-        string("heard_from"),
-        number("fetched_ms"),
-        blob("answer"),
-        sa.PrimaryKeyConstraint("server", "key_id", name=op.f("pk_server_keys")),
+        "outages",
+        string("server_name", primary_key=True),
+        number("failures"),
+        number("since_ms"),
+        number("retry_at_ms"),
+        sa.PrimaryKeyConstraint("server_name", name=op.f("pk_outages")),
         sqlite_with_rowid=False,
     )
     op.create_table(
-        "well_known",
-        string("server", primary_key=True),
-        string("delegated_to", nullable=True),
-        number("valid_until_ms"),
-        sa.PrimaryKeyConstraint("server", name=op.f("pk_well_known")),
+        "outbox_edus",
+        string("destination", primary_key=True),
+        number("position", primary_key=True, autoincrement=False),
+        string("subject", nullable=True),
+        string("edu"),
+        sa.PrimaryKeyConstraint("destination", "position", name=op.f("pk_outbox_edus")),
+    )
+    with op.batch_alter_table("outbox_edus", schema=None) as batch_op:
+        batch_op.create_index("ix_outbox_edus_destination_subject", ["destination", "subject"], unique=False)
+
+    op.create_table(
+        "outbox_rooms",
+        string("destination", primary_key=True),
+        string("room_id", primary_key=True),
+        number("first_position"),
+        number("last_position"),
+        sa.PrimaryKeyConstraint("destination", "room_id", name=op.f("pk_outbox_rooms")),
         sqlite_with_rowid=False,
     )
-
-
-def downgrade() -> None:
-    """What it was before."""
-    op.drop_table("well_known")
-    op.drop_table("server_keys")
-    with op.batch_alter_table("pending_pdus", schema=None) as batch_op:
-        batch_op.drop_index("ix_pending_pdus_room_id")
-        batch_op.drop_index("ix_pending_pdus_event_id")
-
-    op.drop_table("pending_pdus")
-    op.drop_table("partial_joins")
-    with op.batch_alter_table("outbox", schema=None) as batch_op:
-        batch_op.drop_index(
-            "ix_outbox_coalescing_key",
-            sqlite_where=sa.text("coalescing_key IS NOT NULL"),
-            postgresql_where=sa.text("coalescing_key IS NOT NULL"),
-        )
-
-    op.drop_table("outbox")
-    with op.batch_alter_table("inbox_transactions", schema=None) as batch_op:
-        batch_op.drop_index("ix_inbox_transactions_received_ms")
-
-    op.drop_table("inbox_transactions")
-    op.drop_table("destinations")
+    op.create_table(
+        "outbox_transactions",
+        string("destination", primary_key=True),
+        string("transaction_id"),
+        number("made_ms"),
+        string("pdus"),
+        string("edus"),
+        sa.PrimaryKeyConstraint("destination", name=op.f("pk_outbox_transactions")),
+    )
+    op.create_table(
+        "server_key_documents",
+        string("server_name", primary_key=True),
+        string("document"),
+        number("fetched_ms"),
+        number("valid_until_ms"),
+        sa.PrimaryKeyConstraint("server_name", name=op.f("pk_server_key_documents")),
+    )
+    op.create_table(
+        "server_keys",
+        string("server_name", primary_key=True),
+        string("key_id", primary_key=True),
+        blob("octets"),
+        number("valid_until_ms"),
+        number("expired_ms", nullable=True),
+        sa.PrimaryKeyConstraint("server_name", "key_id", name=op.f("pk_server_keys")),
+        sqlite_with_rowid=False,
+    )
