@@ -11,7 +11,11 @@ from attrs import frozen
 Position = NewType("Position", int)
 
 EVENT: Final = "event"
-"""subject: room ID; ref: the event's nid."""
+"""subject: room ID; ref: the event's nid; None: the nid is the position."""
+STORED: Final = "stored"
+"""subject: room ID; ref: None, the nid is the position.  An event that clients do not see."""
+REDACTED: Final = "redacted"
+"""subject: the event ID of what was redacted."""
 STATE: Final = "state"
 """subject: room ID; current state changed by resolution, without a timeline event of its own."""
 MEMBERSHIP: Final = "membership"

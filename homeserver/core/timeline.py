@@ -25,9 +25,9 @@ class Status(IntEnum):
     """What the checks on receipt said of an event.  Spec: server-server-api#checks-performed-on-receipt-of-a-pdu"""
 
     ACCEPTED = 0
-    SOFT_FAILED = 1
+    REJECTED = 1
+    SOFT_FAILED = 2
     """It may count for state resolution, and clients do not see it."""
-    REJECTED = 2
     OUTLIER = 3
     """Known as part of state or an auth chain, with no place in the timeline."""
 
@@ -47,7 +47,7 @@ class TimelineEvent:
     """
     An event as it is stored.
 
-    *nid*: its number in this server's store.  *ordering*: None for what has no place in the timeline.
+    *nid*: its number in this server's store; 0 as long as it is being committed.  *ordering*: None for what has no place in the timeline.
     *redacted_by*: the redaction that was carried out on it.  *transaction*: of the local device that sent it.
     """
 

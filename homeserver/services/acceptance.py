@@ -1,0 +1,239 @@
+"""
+The door through which events of other servers enter rooms that this server is in.
+
+Whoever opens it has checked format, hashes and signatures, and has brought what the event refers to.
+
+Spec: server-server-api#checks-performed-on-receipt-of-a-pdu
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final
+
+from attrs import define, frozen
+
+from homeserver.core.auth_events import CREATE, POWER_LEVELS, rule_keys_of
+from homeserver.core.authorization.citations import check_auth_events
+from homeserver.core.authorization.redaction import may_redact
+from homeserver.core.authorization.rules import check_event
+from homeserver.core.events import Event, StateKey
+from homeserver.core.extremities import advance, passed_over
+from homeserver.core.identifiers import EventID, ServerName
+from homeserver.core.timeline import Status, TimelineEvent
+from homeserver.core.verdicts import Denied
+from homeserver.services.admission import Admission, Append, Redaction, RoomMoved, append
+from homeserver.services.known_events import KnownEvents
+from homeserver.services.live_rooms import LiveRoom, LiveRooms
+from homeserver.services.room_states import RoomState, RoomStates
+from homeserver.store.database import Database
+
+ATTEMPTS_MAX: Final = 10
+
+
+class MissingEvents(Exception):
+    """An event cannot be judged before the events it refers to are here."""
+
+    def __init__(self, event_ids: Collection[EventID]) -> None:
+        super().__init__(", ".join(event_ids))
+        self.event_ids = frozenset(event_ids)
+
+
+@frozen
+class _Judged:
+    """What the checks said, and the rule that said so."""
+
+    status: Status
+    rule: str | None = None
+
+
+@frozen
+class _Decision:
+    admission: Admission
+    extremities: Mapping[EventID, int]
+
+
+@define(eq=False)
+class Acceptance:
+    """Judges events of peers and gives them their place."""
+
+    server: ServerName
+    database: Database
+    known: KnownEvents
+    live_rooms: LiveRooms
+    states: RoomStates
+
+    async def accept(self, event: Event, state_before: RoomState | None = None) -> Status:
+        """
+        The event is stored, with what the checks said of it; the same again for one that is stored already.
+
+        *state_before*: as a peer told it, when what the event follows is not known here; all of its events are stored.
+        Raises NotInRoom when this server has no such room, MissingEvents when what the event refers to is not stored.
+        """
+        attempts = ATTEMPTS_MAX
+        while True:
+            try:
+                return await self._accept(event, state_before)
+            except RoomMoved:
+                attempts -= 1
+                if not attempts:
+                    raise
+
+    async def _accept(self, event: Event, state_before: RoomState | None) -> Status:
+        lock = self.live_rooms.lock(event.room_id)
+        await lock.acquire()
+        try:
+            present = await self.known.by_id(event.event_id)
+            if present is not None and present.status is not Status.OUTLIER:
+                return present.status
+            room = await self.live_rooms.load(event.room_id)
+            decision = await self._decide(room, event, present, state_before)
+            entry = decision.admission.entry
+            self.known.expect(entry)
+            generation = room.generation
+            self._apply(room, decision)
+            written = self.database.write(
+                append,
+                Append(
+                    self.server,
+                    room.nid,
+                    room.room_id,
+                    generation,
+                    tuple(decision.extremities),
+                    [decision.admission],
+                ),
+            )
+        finally:
+            lock.release()
+        try:
+            await written
+        except BaseException:
+            self.live_rooms.drop([room.room_id])
+            self.known.disappoint(event.event_id)
+            raise
+        return entry.status
+
+    async def _decide(
+        self, room: LiveRoom, event: Event, outlier: TimelineEvent | None, told_before: RoomState | None
+    ) -> _Decision:
+        cited = await self._cited(room, event)
+        before = await self._before(room, event, told_before)
+        judged = await self._judge(room, event, cited, before)
+        entry = TimelineEvent(event, 0 if outlier is None else outlier.nid, None, judged.status)
+        differs = None if before is room.state else await self._difference(room.state, before)
+        if judged.status is not Status.ACCEPTED:
+            # Who follows a soft-failed event starts from its state.
+            own = differs or {} if judged.status is Status.SOFT_FAILED else None
+            admission = Admission(entry, state_before=own, reason=judged.rule, was_outlier=outlier is not None)
+            return _Decision(admission, room.extremities)
+        extremities = await self._extremities(room, event)
+        changes = await self._changes(room, entry, before, extremities)
+        redactions = await self._redactions(event, before)
+        admission = Admission(entry, changes, differs or None, redactions, was_outlier=outlier is not None)
+        return _Decision(admission, extremities)
+
+    async def _cited(self, room: LiveRoom, event: Event) -> Mapping[EventID, TimelineEvent]:
+        """The events in auth_events, and the create event."""
+        wanted = {*event.auth_events}
+        if CREATE in room.state:
+            wanted.add(room.state[CREATE])
+        found = await self.known.by_ids(wanted)
+        if len(found) < len(wanted):
+            raise MissingEvents(wanted - found.keys())
+        return found
+
+    async def _before(self, room: LiveRoom, event: Event, told: RoomState | None) -> RoomState:
+        """The state before the event: the very current one where the event follows all that there is."""
+        if set(event.prev_events) == room.extremities.keys():
+            return room.state
+        if told is not None:
+            return told
+        # What is being committed has no place yet.
+        await self.database.catch_up()
+        missing = set(event.prev_events) - (await self.known.by_ids(event.prev_events)).keys()
+        if missing:
+            raise MissingEvents(missing)
+        state = await self.states.after_all(room.nid, room.room_id, room.version, event.prev_events)
+        if state is None:
+            raise MissingEvents(event.prev_events)
+        return state
+
+    async def _judge(
+        self, room: LiveRoom, event: Event, cited: Mapping[EventID, TimelineEvent], before: RoomState
+    ) -> _Judged:
+        # Check 4: by the events that it cites.
+        rejected = {event_id for event_id, entry in cited.items() if entry.status is Status.REJECTED}
+        auth_events = [cited[event_id].event for event_id in event.auth_events]
+        verdict = check_auth_events(event, auth_events, rejected)
+        if verdict:
+            by_key = {auth.key: auth for auth in auth_events if auth.is_state}
+            if CREATE in room.state:
+                by_key.setdefault(CREATE, cited[room.state[CREATE]].event)
+            verdict = check_event(event, by_key)
+        # Check 5: by the state before it.
+        if verdict:
+            verdict = check_event(event, await self._rule_state(event, before))
+        if isinstance(verdict, Denied):
+            return _Judged(Status.REJECTED, verdict.rule)
+        # Check 6: by what is current here.
+        if before is not room.state:
+            verdict = check_event(event, await self._rule_state(event, room.state))
+        if isinstance(verdict, Denied):
+            return _Judged(Status.SOFT_FAILED, verdict.rule)
+        return _Judged(Status.ACCEPTED)
+
+    async def _rule_state(self, event: Event, state: RoomState) -> dict[StateKey, Event]:
+        return await self._events_at(state, rule_keys_of(event))
+
+    async def _events_at(self, state: RoomState, keys: Iterable[StateKey]) -> dict[StateKey, Event]:
+        wanted = {key: state[key] for key in keys if key in state}
+        found = await self.known.by_ids(wanted.values())
+        return {key: found[event_id].event for key, event_id in wanted.items()}
+
+    async def _extremities(self, room: LiveRoom, event: Event) -> Mapping[EventID, int]:
+        await self.known.by_ids(event.prev_events)
+        passed = passed_over(event.prev_events, self.known.cached)
+        return advance(room.extremities, passed, event.event_id, event.depth)
+
+    async def _changes(
+        self, room: LiveRoom, entry: TimelineEvent, before: RoomState, extremities: Mapping[EventID, int]
+    ) -> Mapping[StateKey, TimelineEvent | None]:
+        """What the event changes of the current state."""
+        event = entry.event
+        others = [event_id for event_id in extremities if event_id != event.event_id]
+        if before is room.state and not others:
+            return {event.key: entry} if event.is_state else {}
+        after: RoomState = {**before, event.key: event.event_id} if event.is_state else before
+        states = [after]
+        for other in (await self.known.by_ids(others)).values():
+            state = await self.states.after(room.nid, other)
+            assert state is not None, "an end of the DAG has a known state"
+            states.append(state)
+        current = await self.states.resolution.resolve(room.room_id, room.version, states, new=(event,))
+        return await self._difference(room.state, current, entry)
+
+    async def _difference(
+        self, old: RoomState, new: RoomState, entry: TimelineEvent | None = None
+    ) -> dict[StateKey, TimelineEvent | None]:
+        """What *new* has otherwise than *old*; *entry* is one of the events, not yet stored."""
+        if old is new:
+            return {}
+        changed = {key: event_id for key, event_id in new.items() if old.get(key) != event_id}
+        found = await self.known.by_ids([i for i in changed.values() if entry is None or i != entry.event_id])
+        if entry is not None:
+            found[entry.event_id] = entry
+        difference: dict[StateKey, TimelineEvent | None] = {key: found[i] for key, i in changed.items()}
+        difference.update(dict.fromkeys(old.keys() - new.keys()))
+        return difference
+
+    async def _redactions(self, event: Event, before: RoomState) -> Sequence[Redaction]:
+        if event.type != "m.room.redaction" or event.redacts is None:
+            return ()
+        target = await self.known.by_id(event.redacts)
+        if target is None:
+            return ()
+        verdict = may_redact(event, target.event, await self._events_at(before, (CREATE, POWER_LEVELS)))
+        return (Redaction(target, event.event_id),) if verdict else ()
+
+    def _apply(self, room: LiveRoom, decision: _Decision) -> None:
+        room.generation += 1
+        room.extremities = dict(decision.extremities)
+        room.apply({key: None if entry is None else entry.event for key, entry in decision.admission.changes.items()})

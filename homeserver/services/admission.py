@@ -1,0 +1,179 @@
+"""
+What is written when events enter a room: one function for local events, for those of peers, and for a new room.
+
+The decisions are made before; the write only refuses when the room has moved on since.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from attrs import evolve, field, frozen
+
+from homeserver.core.events import StateKey
+from homeserver.core.hashes import encode_event
+from homeserver.core.identifiers import EventID, RoomID, ServerName, UserID, server_of
+from homeserver.core.log import EVENT, MEMBERSHIP, REDACTED, STATE, STORED, Position
+from homeserver.core.redaction import redact
+from homeserver.core.relations import relation_of
+from homeserver.core.timeline import Status, TimelineEvent, ordering_at
+from homeserver.core.versions import RoomVersion
+from homeserver.store import events, memberships, relations, rooms, state
+from homeserver.store.events import StoredEvent
+from homeserver.store.write import Write
+
+
+class RoomMoved(Exception):
+    """Another writer was quicker in this room: what was decided must be decided again."""
+
+
+@frozen
+class Redaction:
+    """A redaction that is carried out: *target* loses what the room version does not protect."""
+
+    target: TimelineEvent
+    by: EventID
+
+
+@frozen
+class Admission:
+    """
+    One event, and what it changes.
+
+    *entry*: the write gives it its nid, and its ordering where clients may see it; *was_outlier*: it has a nid already.
+    *changes*: of the current state, the event's own among them; None removes.  *state_before*: how the state before the
+    event differs from the current one; None when it does not.  *reason*: the rule that rejected or soft-failed it.
+    """
+
+    entry: TimelineEvent
+    changes: Mapping[StateKey, TimelineEvent | None] = field(factory=dict)
+    state_before: Mapping[StateKey, TimelineEvent | None] | None = None
+    redactions: Sequence[Redaction] = ()
+    reason: str | None = None
+    was_outlier: bool = False
+
+
+@frozen
+class Append:
+    """
+    Events that enter one room in one write.
+
+    *server*: our own name.  *generation*: the room's when this was decided.  *extremities*: after all of the events.
+    """
+
+    server: ServerName
+    room_nid: int
+    room_id: RoomID
+    generation: int
+    extremities: tuple[EventID, ...]
+    admissions: Sequence[Admission]
+
+
+def append(tx: Write, request: Append) -> None:
+    """All the events are in the room.  Raises RoomMoved, and then none is."""
+    if not rooms.advance(tx, request.room_nid, request.generation, request.extremities):
+        raise RoomMoved(request.room_id)
+    for admission in request.admissions:
+        _admit(tx, request, admission)
+
+
+def found_room(tx: Write, version: RoomVersion, creator: UserID, request: Append) -> int:
+    """The room exists, with these events; answers its nid."""
+    nid = rooms.insert_room(tx, request.room_id, version.id, creator)
+    rooms.set_joined(tx, nid, True)
+    append(tx, evolve(request, room_nid=nid))
+    return nid
+
+
+def store_event(
+    tx: Write, room_nid: int, entry: TimelineEvent, reason: str | None = None, *, was_outlier: bool = False
+) -> Position:
+    """
+    *entry* is stored and has its nid, and its ordering if clients may see it.
+
+    What was an outlier keeps its nid, and gets its place.
+    """
+    event = entry.event
+    visible = entry.status is Status.ACCEPTED
+    position = tx.log(EVENT if visible else STORED, event.room_id, entry.nid if was_outlier else None)
+    entry.ordering = ordering_at(position) if visible else None
+    if was_outlier:
+        events.place(tx, entry.nid, entry.ordering, entry.status, reason)
+    else:
+        entry.nid = position
+        events.insert(tx, _row(room_nid, entry, reason))
+    return position
+
+
+def _admit(tx: Write, request: Append, admission: Admission) -> None:
+    entry = admission.entry
+    position = store_event(tx, request.room_nid, entry, admission.reason, was_outlier=admission.was_outlier)
+    if admission.state_before is not None:
+        delta = {key: None if other is None else other.nid for key, other in admission.state_before.items()}
+        state.assign(tx, entry.nid, state.insert_state(tx, request.room_nid, delta, base_position=position - 1))
+    for key, current in admission.changes.items():
+        change_state(tx, request.server, request.room_nid, position, key, current)
+    # What resolution changed beside the event itself has no event in the timeline to show it.
+    if any(current is not entry for current in admission.changes.values()):
+        tx.log(STATE, request.room_id)
+    for redaction in admission.redactions:
+        carry_out(tx, redaction)
+    if entry.ordering is not None:
+        _relate(tx, request.room_nid, entry)
+
+
+def change_state(
+    tx: Write, server: ServerName, room_nid: int, position: Position, key: StateKey, current: TimelineEvent | None
+) -> None:
+    """From *position* on *current* is what the room has under *key*; users of *server* have their membership by it."""
+    event = None if current is None else current.event
+    membership = None if event is None else event.membership
+    nid = None if current is None else current.nid
+    state.change(tx, room_nid, position, key, nid, membership=membership)
+    if key[0] != "m.room.member" or server_of(UserID(key[1])) != server:
+        return
+    user_id = UserID(key[1])
+    memberships.replace(
+        tx,
+        user_id=user_id,
+        room_nid=room_nid,
+        membership=membership or "leave",
+        position=tx.log(MEMBERSHIP, user_id, room_nid),
+        event_nid=nid,
+        sender=user_id if event is None else event.sender,
+    )
+
+
+def carry_out(tx: Write, redaction: Redaction) -> None:
+    """The target is kept only as far as redaction leaves it.  Spec: client-server-api#redactions"""
+    event = redaction.target.event
+    pdu = encode_event(redact(event.pdu, event.version), event.version)
+    events.redact(tx, redaction.target.nid, redaction.by, pdu)
+    relations.forget(tx, redaction.target.nid)
+    tx.log(REDACTED, event.event_id)
+
+
+def _relate(tx: Write, room_nid: int, entry: TimelineEvent) -> None:
+    event = entry.event
+    relation = relation_of(event.content)
+    if relation is not None:
+        relations.insert(tx, room_nid, entry.nid, entry.ordering, event.type, event.sender, relation)
+
+
+def _row(room_nid: int, entry: TimelineEvent, reason: str | None) -> StoredEvent:
+    event = entry.event
+    transaction = entry.transaction
+    return StoredEvent(
+        nid=entry.nid,
+        event_id=event.event_id,
+        room_nid=room_nid,
+        ordering=entry.ordering,
+        type=event.type,
+        state_key=event.state_key,
+        sender=event.sender,
+        depth=event.depth,
+        origin_server_ts=event.origin_server_ts,
+        pdu=encode_event(event.pdu, event.version),
+        status=entry.status,
+        reason=reason,
+        device_id=None if transaction is None else transaction.device_id,
+        txn_id=None if transaction is None else transaction.transaction_id,
+    )

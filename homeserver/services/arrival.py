@@ -1,0 +1,80 @@
+"""
+How this server comes into a room of others: with the state that one of them sent, and its own user's join on top.
+
+Spec: server-server-api#joining-rooms
+"""
+
+from collections.abc import Iterable, Sequence
+
+from attrs import define
+
+from homeserver.core.events import Event, StateKey
+from homeserver.core.identifiers import ServerName
+from homeserver.core.log import STATE
+from homeserver.core.timeline import Status, TimelineEvent
+from homeserver.services.admission import change_state, store_event
+from homeserver.services.known_events import KnownEvents
+from homeserver.services.live_rooms import LiveRooms
+from homeserver.services.outliers import room_for, store_outliers
+from homeserver.store import backward_extremities, rooms, state
+from homeserver.store.database import Database
+from homeserver.store.room_heads import NEWEST
+from homeserver.store.write import Write
+
+
+@define(eq=False)
+class Arrival:
+    """Founds here what already exists elsewhere; who calls has checked signatures, hashes and authorization."""
+
+    server: ServerName
+    database: Database
+    known: KnownEvents
+    live_rooms: LiveRooms
+
+    async def arrive(self, join: Event, room_state: Sequence[Event], auth_chain: Iterable[Event]) -> None:
+        """
+        The room is here: its state is *room_state*, and *join* is the newest event.
+
+        What this server knew of the room from an earlier stay is kept; there is a gap in its history.
+        """
+        lock = self.live_rooms.lock(join.room_id)
+        await lock.acquire()
+        try:
+            await self.database.write_long(
+                _arrive,
+                self.server,
+                TimelineEvent(join, 0, None),
+                {event.key: TimelineEvent(event, 0, None, Status.OUTLIER) for event in room_state},
+                [TimelineEvent(event, 0, None, Status.OUTLIER) for event in auth_chain],
+            )
+        finally:
+            self.live_rooms.drop([join.room_id])
+            self.known.forget(join.event_id)
+            lock.release()
+
+
+def _arrive(
+    tx: Write,
+    server: ServerName,
+    join: TimelineEvent,
+    room_state: dict[StateKey, TimelineEvent],
+    auth_chain: Iterable[TimelineEvent],
+) -> None:
+    event = join.event
+    nid = room_for(tx, event.room_id, event.version)
+    store_outliers(tx, nid, [*auth_chain, *room_state.values()])
+    # The state before the join is current for a moment, so that the join's own is "as of just before it".
+    before = state.state_as_of(tx.connection, nid, NEWEST)
+    position = tx.log(STATE, event.room_id)
+    for key, current in room_state.items():
+        if before.pop(key, None) != current.nid:
+            change_state(tx, server, nid, position, key, current)
+    for key in before:
+        change_state(tx, server, nid, position, key, None)
+    present = rooms.by_nid(tx.connection, nid)
+    assert present is not None, "the room was found or founded above"
+    change_state(tx, server, nid, store_event(tx, nid, join), event.key, join)
+    rooms.advance(tx, nid, present.generation, (event.event_id,))
+    rooms.set_joined(tx, nid, True)
+    for event_id in event.prev_events:
+        backward_extremities.insert(tx, nid, event_id, event.depth)

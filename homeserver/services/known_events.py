@@ -1,0 +1,140 @@
+"""Events by ID: the recently used from memory, the rest from the store."""
+
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Sequence
+
+from attrs import define, field
+
+from homeserver.core.canonical import parse_json_object
+from homeserver.core.drafts import Transaction
+from homeserver.core.identifiers import EventID
+from homeserver.core.log import REDACTED, LogEntry
+from homeserver.core.pdu import parse_unsigned_pdu
+from homeserver.core.timeline import Ordering, TimelineEvent
+from homeserver.core.versions import ROOM_VERSIONS, RoomVersion
+from homeserver.store import events, rooms
+from homeserver.store.database import Database
+from homeserver.store.events import StoredEvent
+
+
+@define(eq=False)
+class KnownEvents:
+    """Every event in the store, with the *events_max* last used in memory."""
+
+    database: Database
+    events_max: int = 20_000
+    _cached: OrderedDict[EventID, TimelineEvent] = field(init=False, factory=OrderedDict)
+    _ids: dict[int, EventID] = field(init=False, factory=dict)
+    """The IDs of the cached by nid."""
+    _expected: dict[EventID, TimelineEvent] = field(init=False, factory=dict)
+    """What is being committed: in memory in any case, until the log has it."""
+    _versions: dict[int, RoomVersion] = field(init=False, factory=dict)
+    """By the nid of the room."""
+
+    def cached(self, event_id: EventID) -> TimelineEvent | None:
+        """The event if it is in memory."""
+        found = self._cached.get(event_id)
+        if found is None:
+            return self._expected.get(event_id)
+        self._cached.move_to_end(event_id)
+        return found
+
+    def expect(self, event: TimelineEvent) -> None:
+        """*event* is found from now on, while the writer that commits it sets its nid and ordering."""
+        self._expected[event.event_id] = event
+
+    def disappoint(self, event_id: EventID) -> None:
+        """The write of an expected event failed: it is not known after all."""
+        self._expected.pop(event_id, None)
+
+    async def by_id(self, event_id: EventID) -> TimelineEvent | None:
+        """The event, of whatever status; None when this server has never stored it."""
+        found = self.cached(event_id)
+        if found is None:
+            found = (await self.by_ids((event_id,))).get(event_id)
+        return found
+
+    async def by_ids(self, event_ids: Collection[EventID]) -> dict[EventID, TimelineEvent]:
+        """Those of *event_ids* that are stored."""
+        found: dict[EventID, TimelineEvent] = {}
+        missing: list[EventID] = []
+        for event_id in event_ids:
+            event = self.cached(event_id)
+            if event is None:
+                missing.append(event_id)
+            else:
+                found[event_id] = event
+        if missing:
+            stored = await self.database.read(events.by_ids, missing)
+            for event in await self.revive(stored.values()):
+                found[event.event_id] = event
+        return found
+
+    async def by_nids(self, nids: Collection[int]) -> dict[int, TimelineEvent]:
+        """Those of *nids* that are stored."""
+        found: dict[int, TimelineEvent] = {}
+        missing: list[int] = []
+        for nid in nids:
+            event_id = self._ids.get(nid)
+            event = None if event_id is None else self.cached(event_id)
+            if event is None:
+                missing.append(nid)
+            else:
+                found[nid] = event
+        if missing:
+            stored = await self.database.read(events.by_nids, missing)
+            for event in await self.revive(stored.values()):
+                found[event.nid] = event
+        return found
+
+    async def revive(self, stored: Iterable[StoredEvent]) -> list[TimelineEvent]:
+        """What was read from the store, in the same order; each is in memory now, and the same object as before."""
+        rows = list(stored)
+        unknown = {row.room_nid for row in rows} - self._versions.keys()
+        if unknown:
+            for room in (await self.database.read(rooms.by_nids, list(unknown))).values():
+                if room.version is not None:
+                    self._versions[room.nid] = ROOM_VERSIONS[room.version]
+        return [self.cached(row.event_id) or self.remember(_revived(row, self._versions[row.room_nid])) for row in rows]
+
+    def remember(self, event: TimelineEvent) -> TimelineEvent:
+        """The stored *event* is in memory; the same object as before if it was there already."""
+        known = self._cached.setdefault(event.event_id, event)
+        self._cached.move_to_end(event.event_id)
+        self._ids[event.nid] = event.event_id
+        while len(self._cached) > self.events_max:
+            _, dropped = self._cached.popitem(last=False)
+            self._ids.pop(dropped.nid, None)
+        return known
+
+    def forget(self, event_id: EventID) -> None:
+        """*event_id* is read afresh the next time."""
+        dropped = self._cached.pop(event_id, None)
+        if dropped is not None:
+            self._ids.pop(dropped.nid, None)
+
+    def follow(self, entries: Sequence[LogEntry]) -> None:
+        """What was expected and is in the log is stored; what the entries say was redacted is read afresh."""
+        stored = [event for event in self._expected.values() if event.nid] if self._expected else ()
+        head = entries[-1].position
+        for event in stored:
+            if event.nid <= head:
+                del self._expected[event.event_id]
+                self.remember(event)
+        for entry in entries:
+            if entry.kind == REDACTED:
+                self.forget(EventID(entry.subject))
+
+
+def _revived(row: StoredEvent, version: RoomVersion) -> TimelineEvent:
+    transaction = None
+    if row.device_id is not None and row.txn_id is not None:
+        transaction = Transaction(row.device_id, row.txn_id)
+    return TimelineEvent(
+        parse_unsigned_pdu(parse_json_object(row.pdu), version, row.event_id),
+        row.nid,
+        None if row.ordering is None else Ordering(row.ordering),
+        row.status,
+        row.redacted_by,
+        transaction,
+    )

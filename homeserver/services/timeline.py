@@ -1,0 +1,167 @@
+"""
+The door through which local events enter rooms.
+
+An event is composed, checked, and handed to the group commit while the room's lock is held; the next one is composed on
+top of it without waiting for the disk.  Whoever sent it waits for the commit.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from attrs import define
+from twisted.internet.defer import Deferred
+
+from homeserver.core.auth_events import CREATE, POWER_LEVELS
+from homeserver.core.authorization.redaction import may_redact
+from homeserver.core.drafts import Draft
+from homeserver.core.events import Event
+from homeserver.core.identifiers import EventID, RoomID
+from homeserver.core.room_creation import RoomRequest, create_draft, opening_drafts
+from homeserver.core.timeline import TimelineEvent
+from homeserver.services.admission import Admission, Append, Redaction, RoomMoved, append, found_room
+from homeserver.services.composing import Composer
+from homeserver.services.known_events import KnownEvents
+from homeserver.services.live_rooms import LiveRoom, LiveRooms
+from homeserver.store.database import Database
+
+ATTEMPTS_MAX: Final = 10
+"""How often a write is tried again because another process was quicker in the same room."""
+
+
+@define(eq=False)
+class Timeline:
+    """Appends events of local users to the rooms that this server is in."""
+
+    database: Database
+    known: KnownEvents
+    live_rooms: LiveRooms
+    composer: Composer
+    new_room_id: Callable[[], RoomID]
+    """A new one at each call, for the versions that do not name a room after its create event."""
+
+    async def send(self, room_id: RoomID, draft: Draft) -> EventID:
+        """
+        The event is in the room, and durably so.
+
+        A state event that would say again what its sender has said stays the one that is there.
+        Raises NotInRoom, Forbidden, Malformed.
+        """
+        return (await self.send_all(room_id, [draft]))[0]
+
+    async def send_all(self, room_id: RoomID, drafts: Sequence[Draft]) -> list[EventID]:
+        """As ``send``, one after the other with nothing in between; all of them or, when one is refused, none."""
+        attempts = ATTEMPTS_MAX
+        while True:
+            try:
+                return await self._send_all(room_id, drafts)
+            except RoomMoved:
+                attempts -= 1
+                if not attempts:
+                    raise
+
+    async def create(self, request: RoomRequest) -> RoomID:
+        """
+        The room exists, with all that *request* asks for but the invites.
+
+        Raises Malformed for what cannot be in an event, Forbidden for what the request's own power levels refuse.
+        """
+        version = request.version
+        room_id = None if version.auth.room_id_is_create_hash else self.new_room_id()
+        create = self.composer.create(version, room_id, create_draft(request))
+        room = LiveRoom(0, create.room_id, version, 0, {}, {}, set())
+        admissions = [self._admit(room, create, None, ())]
+        try:
+            await self._compose_all(room, opening_drafts(request), admissions)
+            room.generation = 1
+            room.nid = await self.database.write(
+                found_room, version, request.creator, self._append(room, 0, admissions)
+            )
+        except BaseException:
+            self._undo(room, admissions)
+            raise
+        self.live_rooms.adopt(room)
+        return room.room_id
+
+    async def _send_all(self, room_id: RoomID, drafts: Sequence[Draft]) -> list[EventID]:
+        lock = self.live_rooms.lock(room_id)
+        await lock.acquire()
+        # Held until the write is in the queue, not until it is on the disk.
+        try:
+            room = await self.live_rooms.load(room_id)
+            admissions: list[Admission] = []
+            try:
+                event_ids = await self._compose_all(room, drafts, admissions)
+                written = self._enqueue(room, admissions)
+            except BaseException:
+                self._undo(room, admissions)
+                raise
+        finally:
+            lock.release()
+        if written is not None:
+            try:
+                await written
+            except BaseException:
+                self._undo(room, admissions)
+                raise
+        return event_ids
+
+    async def _compose_all(self, room: LiveRoom, drafts: Sequence[Draft], admissions: list[Admission]) -> list[EventID]:
+        """The IDs of the events that the drafts are; *admissions* grows by those that are new."""
+        event_ids: list[EventID] = []
+        for draft in drafts:
+            present = await self._present(room, draft)
+            if present is not None:
+                event_ids.append(present)
+                continue
+            event = await self.composer.compose(room, draft)
+            admissions.append(self._admit(room, event, draft, await self._redactions(room, event)))
+            event_ids.append(event.event_id)
+        return event_ids
+
+    async def _present(self, room: LiveRoom, draft: Draft) -> EventID | None:
+        """The current state event that says the same of the same sender already."""
+        if draft.state_key is None:
+            return None
+        event_id = room.state.get((draft.type, draft.state_key))
+        current = None if event_id is None else await self.known.by_id(event_id)
+        if current is None or current.event.sender != draft.sender or current.event.content != draft.content:
+            return None
+        return event_id
+
+    async def _redactions(self, room: LiveRoom, event: Event) -> Sequence[Redaction]:
+        if event.type != "m.room.redaction" or event.redacts is None:
+            return ()
+        target = await self.known.by_id(event.redacts)
+        if target is None:
+            return ()
+        auth_ids = {key: room.state[key] for key in (CREATE, POWER_LEVELS) if key in room.state}
+        found = await self.known.by_ids(auth_ids.values())
+        verdict = may_redact(event, target.event, {key: found[i].event for key, i in auth_ids.items()})
+        return (Redaction(target, event.event_id),) if verdict else ()
+
+    def _admit(self, room: LiveRoom, event: Event, draft: Draft | None, redactions: Sequence[Redaction]) -> Admission:
+        """The room in memory has *event* as its newest."""
+        entry = TimelineEvent(event, 0, None, transaction=None if draft is None else draft.transaction)
+        self.known.expect(entry)
+        for event_id in event.prev_events:
+            room.extremities.pop(event_id, None)
+        room.extremities[event.event_id] = event.depth
+        changes = {event.key: entry} if event.is_state else {}
+        room.apply(dict.fromkeys(changes, event))
+        return Admission(entry, changes, redactions=redactions)
+
+    def _enqueue(self, room: LiveRoom, admissions: Sequence[Admission]) -> "Deferred[None] | None":
+        if not admissions:
+            return None
+        generation = room.generation
+        room.generation += 1
+        return self.database.write(append, self._append(room, generation, admissions))
+
+    def _append(self, room: LiveRoom, generation: int, admissions: Sequence[Admission]) -> Append:
+        return Append(self.composer.server, room.nid, room.room_id, generation, tuple(room.extremities), admissions)
+
+    def _undo(self, room: LiveRoom, admissions: Sequence[Admission]) -> None:
+        """What was expected is not to come; the room is read afresh."""
+        self.live_rooms.drop([room.room_id])
+        for admission in admissions:
+            self.known.disappoint(admission.entry.event_id)

@@ -1,0 +1,48 @@
+"""The state before an event, wherever it is kept."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection
+
+from homeserver.core.events import StateKey
+from homeserver.core.identifiers import EventID
+from homeserver.core.timeline import Ordering, position_of
+from homeserver.store import events, state
+
+
+def before(tx: Connection, room_nid: int, event_nid: int, ordering: Ordering | None) -> dict[StateKey, int] | None:
+    """
+    {(type, state_key): event nid} before the event; None when it is not known, as for an outlier.
+
+    *ordering*: the event's own.
+    """
+    own = state.state_before(tx, event_nid)
+    if own is not None:
+        return state.resolve_state(tx, own)
+    if ordering is None:
+        return None
+    return state.state_as_of(tx, room_nid, position_of(ordering) - 1)
+
+
+def entries_before(
+    tx: Connection, room_nid: int, event_nid: int, ordering: Ordering | None, keys: Iterable[StateKey]
+) -> dict[StateKey, int] | None:
+    """Of the same, those entries whose keys are *keys*."""
+    own = state.state_before(tx, event_nid)
+    if own is not None:
+        whole = state.resolve_state(tx, own)
+        return {key: whole[key] for key in keys if key in whole}
+    if ordering is None:
+        return None
+    return state.entries_as_of(tx, room_nid, keys, position_of(ordering) - 1)
+
+
+def ids_before(
+    tx: Connection, room_nid: int, event_nid: int, ordering: Ordering | None
+) -> dict[StateKey, EventID] | None:
+    """As ``before``, by event ID."""
+    found = before(tx, room_nid, event_nid, ordering)
+    if found is None:
+        return None
+    ids = events.ids_of(tx, found.values())
+    return {key: ids[nid] for key, nid in found.items()}
