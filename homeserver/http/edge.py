@@ -5,7 +5,9 @@ What comes in is refused as early as it can be: too large while it arrives, then
 in a hurry, and last what is malformed.  Nothing that comes in may cost a 500.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from time import time
 from typing import Any, BinaryIO, Final
 
 import structlog
@@ -13,6 +15,7 @@ from attrs import Factory, define, field
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.protocols.basic import FileSender
 from twisted.python.failure import Failure
+from twisted.web.http import datetimeToString
 
 from homeserver.core.malformed import Malformed
 from homeserver.http import errors
@@ -22,7 +25,6 @@ from homeserver.http.limits import RequestLimits
 from homeserver.http.replies import Answer, Content, answer_of
 from homeserver.http.request import EdgeRequest
 from homeserver.http.routes import Found, Router
-from homeserver.http.rows import Authentication
 from homeserver.services.callers import Caller
 from homeserver.services.ports import PeerFault, PeerUnreachable
 from homeserver.services.refusals import GuestsForbidden, Refusal
@@ -44,12 +46,24 @@ class Edge:
     router: Router
     authenticators: Authenticators
     limits: RequestLimits
+    failures: Mapping[type[Exception], Answer] = field(factory=dict)
+    """What is answered where something that everybody needs fails, as a database that is down; it is logged, too."""
+    _is_draining: bool = field(default=False, init=False)
     _running: dict[EdgeRequest, "Deferred[None]"] = field(default=Factory(dict), init=False)
+
+    def __attrs_post_init__(self) -> None:
+        asked = {binding.row.authentication for binding in self.router.bindings if binding.asks_who}
+        missing = asked - self.authenticators.keys()
+        if missing:
+            raise ValueError(f"nothing authenticates {', '.join(sorted(kind.value for kind in missing))}")
 
     def serve(self, request: EdgeRequest) -> None:
         """Answers, now or later."""
         if request.is_too_large:
             _write(request, errors.TOO_LARGE)
+            return
+        if self._is_draining:
+            _write(request, errors.STOPPING)
             return
         if request.method == b"OPTIONS":
             # Spec: client-server-api#web-browser-clients: none of the endpoint's logic.
@@ -65,6 +79,7 @@ class Edge:
 
     async def drain(self) -> None:
         """Every request that was accepted is answered; those that only wait for news are told to ask again."""
+        self._is_draining = True
         for request, running in list(self._running.items()):
             if request.is_long_poll:
                 running.cancel()
@@ -96,9 +111,9 @@ class Edge:
                 return errors.STOPPING
             log.exception("a request was cancelled", path=request.path.decode("ascii", "replace"))
             return errors.OURS
-        except Exception:
+        except Exception as error:
             log.exception("a request failed", path=request.path.decode("ascii", "replace"))
-            return errors.OURS
+            return next((self.failures[each] for each in type(error).__mro__ if each in self.failures), errors.OURS)
 
     async def _result(self, request: EdgeRequest, found: Found) -> object:
         binding = found.route.binding
@@ -106,7 +121,7 @@ class Edge:
         request.is_long_poll = binding.long_poll
         incoming = Incoming(request, request.client_ip)
         speaker: object = None
-        if row.authentication is not Authentication.NONE:
+        if binding.asks_who:
             speaker = request.speaker = await self.authenticators[row.authentication].authenticate(incoming)
         caller = speaker if isinstance(speaker, Caller) else None
         if caller is not None and caller.is_guest and row.id not in GUESTS_MAY:
@@ -118,6 +133,7 @@ class Edge:
 def _write_head(request: EdgeRequest, answer: Answer, length: int) -> None:
     request.setResponseCode(answer.code)
     headers = request.responseHeaders
+    headers.setRawHeaders(b"Date", [_date(int(time()))])
     for name, values in CORS:
         headers.setRawHeaders(name, values)
     if answer.code != 204:
@@ -125,6 +141,11 @@ def _write_head(request: EdgeRequest, answer: Answer, length: int) -> None:
         headers.setRawHeaders(b"Content-Length", [b"%d" % length])
     for name, value in answer.headers:
         headers.addRawHeader(name, value)
+
+
+@lru_cache(maxsize=2)
+def _date(seconds: int) -> bytes:
+    return datetimeToString(seconds)
 
 
 def _write(request: EdgeRequest, answer: Answer) -> None:

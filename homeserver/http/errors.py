@@ -76,7 +76,10 @@ def error_answer(
 
 UNRECOGNIZED: Final = error_answer(404, "M_UNRECOGNIZED", "This server does not know this path.")
 OURS: Final = error_answer(500, "M_UNKNOWN", "The server made a mistake; its log has more.")
-STOPPING: Final = error_answer(503, "M_UNKNOWN", "The server is stopping; please ask again.")
+BUSY: Final = error_answer(503, "M_UNKNOWN", "The server cannot do this right now; please ask again.")
+STOPPING: Final = error_answer(
+    503, "M_UNKNOWN", "The server is stopping; please ask again.", None, ((b"Connection", b"close"),)
+)
 TOO_LARGE: Final = error_answer(413, "M_TOO_LARGE", "This is larger than the server takes.")
 
 

@@ -22,7 +22,7 @@ API; a ``Row`` of one's own for a proposal).  The signature says the rest, and i
   the end); all of them, typed as ``parameters.parser_of`` knows.  What the spec requires has no default; what it does
   not require has one.  ``list[X]`` takes a repeated query parameter.
 - ``caller: Caller`` where an access token is required, ``caller: Caller | None`` where it is optional;
-  ``origin: ServerName`` where a server signs.  Leaving it out still authenticates.
+  ``origin: ServerName`` where a server signs.  Leaving a required one out still authenticates.
 - ``body: T`` where the row has a body: an attrs class or what else ``bodies.body_parser`` knows; ``JSONObject`` for
   what is free-form; ``Upload`` for what is not JSON.
 - ``info: RequestInfo``, and ``incoming: Incoming`` for what nothing above can say.
@@ -66,6 +66,9 @@ class Binding:
     long_poll: bool
     """Waits for something: cancelled when the client leaves.  Nothing that writes is."""
 
+    asks_who: bool = True
+    """False: no token is needed and the endpoint does not ask whose it is, so that a bad one does no harm."""
+
     @property
     def row(self) -> Row:
         return self.rows[0]
@@ -101,11 +104,17 @@ def endpoints_of(endpoints: object) -> Iterator[tuple[Binding, Endpoint]]:
 
 def _bound(endpoint: E, rows: tuple[Row, ...], long_poll: bool) -> E:
     try:
-        binding = Binding(rows, _sources(endpoint, rows), long_poll)
+        binding = Binding(rows, _sources(endpoint, rows), long_poll, _asks_who(endpoint, rows[0]))
     except TypeError as error:
         raise TypeError(f"{endpoint.__qualname__} does not fit {rows[0].name}: {error}") from error
     setattr(endpoint, _OPERATION, binding)
     return endpoint
+
+
+def _asks_who(endpoint: Endpoint, row: Row) -> bool:
+    if row.authentication is Authentication.OPTIONAL_ACCESS_TOKEN:
+        return "caller" in inspect.get_annotations(endpoint)
+    return row.authentication is not Authentication.NONE
 
 
 def _sources(endpoint: Endpoint, rows: tuple[Row, ...]) -> tuple[Source, ...]:

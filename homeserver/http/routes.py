@@ -55,10 +55,15 @@ class Router:
         """Raises ValueError when two endpoints serve the same."""
         self._root = _Node()
         self._literal: dict[bytes, dict[bytes, Route]] = {}
-        self.rows: list[Row] = []
+        self.bindings: list[Binding] = []
         for each in endpoints:
             for binding, endpoint in endpoints_of(each):
                 self._add(binding, endpoint)
+
+    @property
+    def rows(self) -> list[Row]:
+        """What is served."""
+        return [row for binding in self.bindings for row in binding.rows]
 
     def find(self, method: bytes, path: bytes) -> Found | WrongMethod | None:
         """
@@ -85,7 +90,7 @@ class Router:
         return Found(route, _picked(route, values))
 
     def _add(self, binding: Binding, endpoint: Endpoint) -> None:
-        self.rows.extend(binding.rows)
+        self.bindings.append(binding)
         row = binding.row
         for path in (row.path, *twins_of(row)):
             names: list[str] = []

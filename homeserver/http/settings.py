@@ -28,6 +28,12 @@ class ListenerSettings:
     x_forwarded_for: bool = False
     """Whether the client's address is what the header X-Forwarded-For ends on. Only behind a proxy that sets it."""
 
+    @property
+    def url(self) -> str:
+        """Its address in a client's address bar; where it listens everywhere, as seen from this machine."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.bind, self.bind)
+        return f"{'http' if self.tls is None else 'https'}://{f'[{host}]' if ':' in host else host}:{self.port}"
+
 
 @frozen
 class HTTPSettings:

@@ -1,0 +1,110 @@
+"""All settings as one value.  The types live beside the code that uses them; here they get their names in the file."""
+
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Literal
+
+from attrs import Attribute, field, frozen
+
+from federation.services.settings import FederationSettings
+from homeserver.core.identifiers import ServerName
+from homeserver.http.client.wellknown import SupportSettings
+from homeserver.http.outbound import OutboundSettings
+from homeserver.http.settings import HTTPSettings, ListenerSettings
+from homeserver.services.login_failures import LoginFailureSettings
+from homeserver.services.password_hashes import PasswordSettings
+from homeserver.services.presence import PresenceSettings
+from homeserver.services.rate_limits import RateLimitSettings
+from homeserver.services.settings import EmailSettings, RegistrationSettings, RoomSettings
+from homeserver.store.settings import DatabaseSettings
+
+
+@frozen
+class LoggingSettings:
+    """What is written down of what happens: JSON, a line each."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least important lines that are written; ``info`` has one for each request."""
+    file: Path | None = None
+    """Where to; it is opened again on SIGHUP. Unset: the standard error output."""
+
+
+def _is_url(_: Any, attribute: "Attribute[str | None]", url: str | None) -> None:
+    if url is not None and not url.startswith(("https://", "http://")):
+        raise ValueError(f"{attribute.name} must start with https:// or http://")
+
+
+def _are_there(_: Any, attribute: "Attribute[Any]", listeners: tuple[ListenerSettings, ...]) -> None:
+    if not listeners:
+        raise ValueError(f"{attribute.name} must name at least one address")
+
+
+@frozen
+class Settings:
+    """
+    Everything that can be set.
+
+    Relative paths start at the folder of the settings file, or without one at the current folder.  A setting can also
+    be given by the environment, as YAML: ``FOLKMOOT__DATABASE__URL`` is ``url`` in the section ``database``.
+    """
+
+    server_name: ServerName = ServerName("localhost")
+    """
+    The name behind the colon of every user ID of this server: a host name, or for trying things out ``localhost`` or
+    an IP literal, each with or without a port. It can never be changed once there are accounts.
+    """
+    public_baseurl: str | None = field(default=None, validator=_is_url)
+    """
+    The URL at which clients, and with https:// also other servers, reach this server. Unset: the address of the first
+    listener, for trying things out.
+    """
+    data_dir: Path = Path("folkmoot-data")
+    """The folder of the signing key, of files, and of the database unless that is elsewhere; made on first start."""
+    database: DatabaseSettings | None = None
+    """Unset: a SQLite file in data_dir."""
+    listeners: tuple[ListenerSettings, ...] = field(default=(ListenerSettings(8008),), validator=_are_there)
+    """Where the server answers; every listener answers clients and servers alike."""
+    http: HTTPSettings = HTTPSettings()
+    """What is taken in."""
+    registration: RegistrationSettings = RegistrationSettings()
+    """Who may make an account."""
+    passwords: PasswordSettings = PasswordSettings()
+    """Passwords."""
+    login_failures: LoginFailureSettings = LoginFailureSettings()
+    """How many wrong passwords are taken; off together with rate_limits."""
+    rate_limits: RateLimitSettings = RateLimitSettings()
+    """How often one account, or one address without an account, may ask for things."""
+    rooms: RoomSettings = RoomSettings()
+    """How rooms are made."""
+    presence: PresenceSettings = PresenceSettings()
+    """Whether users see who else is there."""
+    federation: FederationSettings = FederationSettings()
+    """How this server meets others."""
+    outbound: OutboundSettings = OutboundSettings()
+    """Requests to push gateways, application services, identity servers and previewed pages."""
+    appservices: tuple[Path, ...] = ()
+    """The registration files (YAML) of application services."""
+    email: EmailSettings | None = None
+    """The mail server. Unset: this server sends no mail."""
+    support: SupportSettings = SupportSettings()
+    """Whom users turn to; told at /.well-known/matrix/support."""
+    logging: LoggingSettings = LoggingSettings()
+    """What is written down of what happens."""
+
+    @property
+    def baseurl(self) -> str:
+        """Where clients reach this server, without a slash at the end."""
+        return (self.public_baseurl or self.listeners[0].url).rstrip("/")
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether the server's name says that it is for trying things out on this machine."""
+        return self.server_name.partition(":")[0] == "localhost" or _is_loopback(self.server_name)
+
+
+def _is_loopback(server_name: str) -> bool:
+    host = server_name[1:].partition("]")[0] if server_name.startswith("[") else server_name.partition(":")[0]
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

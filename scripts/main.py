@@ -1,0 +1,84 @@
+"""The ``folkmoot`` command."""
+
+import os
+import sys
+from importlib.metadata import version as version_of
+from pathlib import Path
+
+import click
+
+from conf.reading import SettingsError, read_settings
+from conf.reference import render_reference
+from conf.settings import Settings
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+SETTINGS_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.group(context_settings=CONTEXT)
+def main() -> None:
+    """
+    Folkmoot: your organisation's own team-chat server.
+
+    It speaks Matrix: your people use any Matrix client, and your rooms can span the servers of other organisations.
+    To try it out, run `folkmoot serve` and open the address that it prints. To run it for good, write a settings file
+    (`folkmoot settings` prints one to start from) and run `folkmoot serve --config FILE`.
+    """
+
+
+@main.command()
+@click.option("--config", "file", type=SETTINGS_FILE, help="The settings file, YAML. Without it: the defaults.")
+def serve(file: Path | None) -> None:
+    """
+    Start the server, and keep it running.
+
+    Without a settings file it keeps everything in the folder folkmoot-data, listens on http://127.0.0.1:8008 for this
+    machine alone, and lets you make accounts: good for trying it out.
+
+    SIGTERM and Ctrl-C stop it once every request that it has accepted is answered. SIGHUP makes it read its TLS
+    certificates again and reopen its log file.
+    """
+    settings = _settings(file)
+    from scripts.running import run  # installs the reactor, which other commands do without
+
+    sys.exit(run(settings))
+
+
+@main.command("settings")
+def print_settings() -> None:
+    """
+    Print every setting with its meaning and its default.
+
+    What is printed is a settings file itself: `folkmoot settings > folkmoot.yaml` is a good start. Keep what you
+    change, and leave out the rest.
+    """
+    click.echo(render_reference(), nl=False)
+
+
+@main.command("check-config")
+@click.argument("file", type=SETTINGS_FILE)
+def check_config(file: Path) -> None:
+    """
+    Say whether a settings file is good, without starting anything.
+
+    Everything that is wrong is listed, with what is allowed. The exit status is 0 when all is well.
+    """
+    settings = _settings(file)
+    click.echo(f"{file} is good. {settings.server_name} will be reached at {settings.baseurl}")
+
+
+@main.command()
+def version() -> None:
+    """Print the version of this program."""
+    click.echo(f"Folkmoot {version_of('folkmoot')}")
+
+
+def _settings(file: Path | None) -> Settings:
+    try:
+        return read_settings(file, os.environ)
+    except SettingsError as error:
+        subject = "The settings" if file is None else f"The settings in {file}"
+        click.echo(f"{subject} cannot be used:", err=True)
+        for problem in error.problems:
+            click.echo(f"  {problem}", err=True)
+        sys.exit(2)
