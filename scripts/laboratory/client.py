@@ -31,14 +31,13 @@ def send_request(
     connection: http.client.HTTPConnection,
     method: str,
     path: str,
-    body: object = None,
-    access_token: str = "",
+    content: bytes | None = None,
+    authorization: str = "",
 ) -> tuple[int, JSONObject]:
     """The status and JSON of the answer, over a connection kept alive; opened anew when the server closed it."""
     headers = {"Content-Type": "application/json"}
-    if access_token:
-        headers["Authorization"] = f"Bearer {access_token}"
-    content = None if body is None else json.dumps(body).encode()
+    if authorization:
+        headers["Authorization"] = authorization
     for attempt in (1, 2):
         try:
             connection.request(method, path, content, headers)
@@ -70,7 +69,9 @@ class MatrixClient:
     ) -> JSONObject:
         """*path* is below ``/_matrix/client``."""
         target = f"/_matrix/client{path}" + (f"?{urlencode(query)}" if query else "")
-        status, answer = send_request(self._connection, method, target, body, self.access_token)
+        content = None if body is None else json.dumps(body).encode()
+        authorization = f"Bearer {self.access_token}" if self.access_token else ""
+        status, answer = send_request(self._connection, method, target, content, authorization)
         if status != 200:
             raise MatrixError(status, answer)
         return answer
@@ -164,6 +165,16 @@ class MatrixClient:
         found = wait_until(ask, f"{self.user_id}: {what}", WAIT_SECONDS)
         assert found is not None
         return found
+
+    def has_event(self, room_id: str, event_id: str) -> bool:
+        """Whether this user's server shows the event."""
+        try:
+            self.room("GET", room_id, f"/event/{quote(event_id, safe='')}")
+        except MatrixError as error:
+            if error.status == 404:
+                return False
+            raise
+        return True
 
     def wait_for_event(self, room_id: str, event_id: str) -> JSONObject:
         """The event, once this user's server has it in the timeline."""

@@ -116,9 +116,9 @@ def free_port(host: str = "127.0.0.1") -> int:
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time that a process and its living children have used."""
+    """User and system time that a process and its children have used, the living and those it has waited for."""
     fields = _stat(pid)
-    own = (int(fields[11]) + int(fields[12])) / _CLOCK_TICKS
+    own = sum(int(ticks) for ticks in fields[11:15]) / _CLOCK_TICKS
     return own + sum(cpu_seconds(child) for child in children(pid))
 
 
