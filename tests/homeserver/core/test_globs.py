@@ -54,11 +54,7 @@ def test_a_set_matches_when_one_of_its_patterns_does(patterns: list[str], text: 
 @given(st.lists(PATTERNS, max_size=5), TEXTS)
 def test_a_set_can_take_question_marks_for_themselves(patterns: list[str], text: str) -> None:
     """Filters know ``*`` alone."""
-    expected = any(
-        re.fullmatch(_reference(pattern).replace("?", "\\?").replace("a.b", "a.b"), text, re.DOTALL)
-        for pattern in patterns
-        if "?" not in pattern
-    )
+    expected = any(re.fullmatch(_reference(pattern), text, re.DOTALL) for pattern in patterns if "?" not in pattern)
 
     assert compile_globs(patterns, any_character=False).matches(text) is expected
 
