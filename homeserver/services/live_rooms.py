@@ -81,6 +81,13 @@ class LiveRooms:
             self._drop_unused_locks()
         return lock
 
+    async def find(self, room_id: RoomID) -> LiveRoom | None:
+        """As ``load``; None when this server has no such room."""
+        try:
+            return await self.load(room_id)
+        except NotInRoom:
+            return None
+
     def cached(self, room_id: RoomID) -> LiveRoom | None:
         """The room if it is in memory."""
         return self._rooms.get(room_id)

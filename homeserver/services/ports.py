@@ -4,10 +4,12 @@ What the services of this package need of higher ones, and how other servers fai
 A port is a Protocol; a higher package implements it, and ``scripts/serve.py`` connects the two.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from homeserver.core.identifiers import DeviceID, UserID
+from homeserver.core.canonical import JSONObject
+from homeserver.core.events import Event
+from homeserver.core.identifiers import DeviceID, RoomAlias, RoomID, ServerName, UserID
 from homeserver.core.profiles import Profile
 from homeserver.services.callers import Caller
 from homeserver.store.write import Write
@@ -35,6 +37,33 @@ class PeerFault(Exception):
         self.status = status
         self.errcode = errcode
         self.body = body
+
+
+class RemoteRooms(Protocol):
+    """
+    What rooms ask of the servers that are in them.
+
+    All of it raises Unreachable when none of the servers can be reached, and Forbidden or NotFound as one of them answers.
+    """
+
+    async def join(self, user_id: UserID, room_id: RoomID, via: Sequence[ServerName], content: JSONObject) -> None:
+        """The user of this server is joined to the room, and the room is here.  *content*: of the member event."""
+
+    async def knock(self, user_id: UserID, room_id: RoomID, via: Sequence[ServerName], content: JSONObject) -> None:
+        """The room knows that the user asks to be let in, and the knock is among the user's rooms."""
+
+    async def leave(self, user_id: UserID, room_id: RoomID, via: Sequence[ServerName], content: JSONObject) -> None:
+        """The room, which is not here, knows that the user is not coming: an invite or a knock is given up."""
+
+    async def sign_invite(self, invite: Event, room_state: Sequence[Event]) -> Event:
+        """
+        *invite* with the signature of the invited user's server, which has told its user.
+
+        *room_state*: what the invited may see of the room.  Raises Forbidden when that server refuses.
+        """
+
+    async def resolve_alias(self, alias: RoomAlias) -> tuple[RoomID, Sequence[ServerName]]:
+        """The room that another server's alias points to, and servers that know it.  Raises NotFound, Unreachable."""
 
 
 class RoomMembers(Protocol):

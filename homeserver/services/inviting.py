@@ -1,0 +1,90 @@
+"""
+Inviting users of this and other servers.
+
+Spec: client-server-api#post_matrixclientv3roomsroomidinvite
+"""
+
+from attrs import define
+
+from homeserver.core.canonical import JSON
+from homeserver.core.drafts import Draft
+from homeserver.core.events import Event
+from homeserver.core.identifiers import RoomID, ServerName, UserID, server_of
+from homeserver.core.stripped_state import SHOWN_TO_INVITED
+from homeserver.core.timeline import Status
+from homeserver.services.acceptance import Acceptance
+from homeserver.services.composing import Composer
+from homeserver.services.known_events import KnownEvents
+from homeserver.services.live_rooms import LiveRoom, LiveRooms
+from homeserver.services.member_content import MemberContent
+from homeserver.services.ports import RemoteRooms
+from homeserver.services.refusals import BadState, Forbidden, NotFound, NotInRoom
+from homeserver.services.timeline import Timeline
+from homeserver.store import users
+from homeserver.store.database import Database
+
+
+@define(eq=False)
+class Inviting:
+    """Invites in the name of users of this server."""
+
+    server: ServerName
+    database: Database
+    known: KnownEvents
+    live_rooms: LiveRooms
+    composer: Composer
+    timeline: Timeline
+    acceptance: Acceptance
+    member_content: MemberContent
+    remote: RemoteRooms
+
+    async def invite(
+        self,
+        sender: UserID,
+        room_id: RoomID,
+        target: UserID,
+        *,
+        reason: str | None = None,
+        is_direct: bool = False,
+        third_party_invite: JSON = None,
+    ) -> None:
+        """
+        The target is invited, and knows it.
+
+        Raises NotInRoom, Forbidden; NotFound when this server has no such user, Unreachable when another's does not answer.
+        """
+        room = await self.live_rooms.load(room_id)
+        if sender not in room.joined:
+            raise NotInRoom
+        if target in room.joined:
+            raise Forbidden(f"{target} is in the room already.")
+        content = await self.member_content.of(target, "invite", reason)
+        if is_direct:
+            content["is_direct"] = True
+        if third_party_invite is not None:
+            content["third_party_invite"] = third_party_invite
+        draft = Draft("m.room.member", sender, content, target)
+        if server_of(target) == self.server:
+            await self._require_account(target)
+            await self.timeline.send(room_id, draft)
+        else:
+            await self._invite_remote(room, draft)
+
+    async def room_state(self, room: LiveRoom, sender: UserID) -> list[Event]:
+        """What somebody whom *sender* invites may see of the room.  Spec: client-server-api#stripped-state"""
+        keys = [*SHOWN_TO_INVITED, ("m.room.member", sender)]
+        found = await self.known.by_ids([room.state[key] for key in keys if key in room.state])
+        return [entry.event for entry in found.values()]
+
+    async def _require_account(self, target: UserID) -> None:
+        account = await self.database.read(users.by_id, target)
+        if account is None or account.deactivated:
+            raise NotFound(f"There is no user {target}.")
+
+    async def _invite_remote(self, room: LiveRoom, draft: Draft) -> None:
+        # The other server signs the event first; its place may be taken by then, and that is a fork like any.
+        invite = await self.composer.compose(room, draft)
+        signed = await self.remote.sign_invite(invite, await self.room_state(room, draft.sender))
+        status = await self.acceptance.accept(signed)
+        if status is not Status.ACCEPTED:
+            raise BadState("The room has changed meanwhile and does not let you invite this user any more.")
