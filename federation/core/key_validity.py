@@ -93,6 +93,21 @@ def parse_server_keys(document: JSON, now_ms: int) -> ServerKeys:
     return ServerKeys(ServerName(server_name), {**retired, **current}, valid_until_ms, document)
 
 
+def merge_keys(known: Mapping[str, VerifyKey], learnt: Mapping[str, VerifyKey]) -> dict[str, VerifyKey]:
+    """
+    What is known of a server's keys after *learnt*, by key ID.
+
+    Keys that it no longer names stay as they were, and older news does not take back newer.
+    """
+    merged = dict(known)
+    for key_id, key in learnt.items():
+        before = merged.get(key_id)
+        older = before is not None and before.octets == key.octets and before.good_until_ms >= key.good_until_ms
+        if not older or key.expired_ms is not None:
+            merged[key_id] = key
+    return merged
+
+
 def publish_keys(
     server_name: ServerName, key: SigningKey, retired: Mapping[str, tuple[bytes, int]], valid_until_ms: int
 ) -> JSONObject:

@@ -1,6 +1,6 @@
 """Keys of other servers."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import orjson
 from attrs import frozen
@@ -42,10 +42,12 @@ def document(tx: Connection, server: ServerName) -> KeyDocument | None:
     return None if row is None else KeyDocument(orjson.loads(row[1]), row[2], row[3])
 
 
-def replace(tx: Write, learnt: Sequence[ServerKeys], fetched_ms: int) -> None:
-    """The keys in *learnt* are known; those that a server no longer names stay as they were."""
+def replace(
+    tx: Write, learnt: Sequence[ServerKeys], known: Mapping[ServerName, Mapping[str, VerifyKey]], fetched_ms: int
+) -> None:
+    """*known* is what is known of the servers in *learnt*, and their documents are the newest."""
     for keys in learnt:
-        for key in keys.keys.values():
+        for key in known[keys.server_name].values():
             tx.run(
                 _REPLACE_KEY,
                 server_name=keys.server_name,
