@@ -15,6 +15,7 @@ Nothing here checks authorization: a room that breaks the rules can be built too
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from hashlib import sha256
 from typing import Final
 
@@ -43,6 +44,7 @@ VERSIONS: Final = tuple(ROOM_VERSIONS)
 """The IDs of all room versions, to loop over."""
 
 
+@cache
 def signing_key(server: str) -> SigningKey:
     """The key of a server in tests: the same in every run."""
     return SigningKey.from_seed("ed25519:test", sha256(f"seed of {server}".encode()).digest())

@@ -25,6 +25,8 @@ EXAMPLES = stories.read("spec/canonical_json.json")["examples"]
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 scalars = st.none() | st.booleans() | st.integers(INTEGER_MIN, INTEGER_MAX) | texts
 values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(texts, inner), max_leaves=30)
+few_values = scalars | st.lists(scalars, max_size=2) | st.dictionaries(texts, scalars, max_size=2)
+"""Quicker to make: for tests that look at many fields rather than at JSON itself."""
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

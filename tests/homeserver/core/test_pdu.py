@@ -12,7 +12,7 @@ from homeserver.core.malformed import Malformed
 from homeserver.core.pdu import PDU_BYTES_MAX, parse_pdu
 from homeserver.core.versions import ROOM_VERSIONS
 from tests.builders import ALICE, BOB, VERSIONS, a_room, an_empty_room
-from tests.homeserver.core.test_canonical import values
+from tests.homeserver.core.test_canonical import few_values, values
 from tests.versions import since, until
 
 MISSING = object()
@@ -55,19 +55,19 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize(("name", "value"), WRONG)
-def test_wrong_fields(version: str, name: str, value: Any) -> None:
+def test_wrong_fields(name: str, value: Any) -> None:
     """Each field that is missing, of another type or out of its limits is refused."""
-    pdu = a_pdu(version)
-    if value is MISSING:
-        del pdu[name]
-    else:
-        pdu[name] = value
+    for version in VERSIONS:
+        pdu = a_pdu(version)
+        if value is MISSING:
+            del pdu[name]
+        else:
+            pdu[name] = value
 
-    with pytest.raises(Malformed) as refusal:
-        parse_pdu(pdu, ROOM_VERSIONS[version])
-    assert refusal.value.path.startswith(name)
+        with pytest.raises(Malformed) as refusal:
+            parse_pdu(pdu, ROOM_VERSIONS[version])
+        assert refusal.value.path.startswith(name)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -221,7 +221,7 @@ def test_nothing_breaks_it(version: str, value: Any) -> None:
 
 
 @settings(max_examples=150)
-@given(st.sampled_from(VERSIONS), st.dictionaries(st.sampled_from(sorted(a_pdu("1"))), values, min_size=1))
+@given(st.sampled_from(VERSIONS), st.dictionaries(st.sampled_from(sorted(a_pdu("1"))), few_values, min_size=1))
 def test_no_field_breaks_it(version: str, fields: dict[str, Any]) -> None:
     """Whatever JSON stands in the fields, it is an event that can be written again, or it is refused."""
     try:

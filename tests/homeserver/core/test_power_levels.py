@@ -23,13 +23,13 @@ def test_integers_are_levels(version: str, value: int) -> None:
     assert parse_level(value, ROOM_VERSIONS[version]) == value
 
 
-@pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize(
     "value", [None, True, False, [], {}, "", "abc", "1.5", "1e3", "+", "--1", "1 2", "1_0", "٣", "1" * 5000]
 )
-def test_what_is_no_level(version: str, value: Any) -> None:
+def test_what_is_no_level(value: Any) -> None:
     """In no version; texts of thousands of digits break nothing."""
-    assert parse_level(value, ROOM_VERSIONS[version]) is None
+    for version in VERSIONS:
+        assert parse_level(value, ROOM_VERSIONS[version]) is None
 
 
 @pytest.mark.parametrize(

@@ -55,11 +55,11 @@ def test_the_room_is_named_after_the_event(version: str) -> None:
     assert check_event(naming, {}) == Denied("create.room_id")
 
 
-@pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("unknown", ["", "0", "13", "org.example", 1, None, ["1"], {}])
-def test_unknown_versions(version: str, unknown: Any) -> None:
+def test_unknown_versions(unknown: Any) -> None:
     """Rule 1.3: a version that nobody knows opens no room."""
-    assert check_event(a_create(version, room_version=unknown), {}) == Denied("create.room_version")
+    for version in VERSIONS:
+        assert check_event(a_create(version, room_version=unknown), {}) == Denied("create.room_version")
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -70,13 +70,13 @@ def test_the_creator_is_named(version: str) -> None:
     assert check_event(a_create(version, creator=...), {}) == expected
 
 
-@pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("odd", [None, "@bob:two.example", {}, ["bob"], [5], [BOB, "@bob"], ["@" + "b" * 255 + ":two"]])
-def test_odd_creators(version: str, odd: Any) -> None:
+def test_odd_creators(odd: Any) -> None:
     """Rule 1.4 since v12: additional creators are a list of user IDs; before, nobody looks at them."""
-    expected = Denied("create.additional_creators") if int(version) >= 12 else ALLOWED
+    for version in VERSIONS:
+        expected = Denied("create.additional_creators") if int(version) >= 12 else ALLOWED
 
-    assert check_event(a_create(version, additional_creators=odd), {}) == expected
+        assert check_event(a_create(version, additional_creators=odd), {}) == expected
 
 
 @pytest.mark.parametrize("version", VERSIONS)
