@@ -1,0 +1,107 @@
+"""
+Who asks: an access token becomes a caller, from memory if it was seen lately.
+
+Spec: client-server-api#using-access-tokens
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Final
+
+from attrs import define, field
+
+from homeserver.core.identifiers import DeviceID, UserID
+from homeserver.core.log import DEVICE_LIST, LogEntry
+from homeserver.core.tokens import TokenHash, hash_of
+from homeserver.services.callers import Caller, RequestInfo
+from homeserver.services.clock import Clock, now_ms
+from homeserver.services.last_seen import LastSeen
+from homeserver.services.ports import Appservices
+from homeserver.services.refusals import Deactivated, UnknownToken
+from homeserver.store import access_tokens, refresh_tokens
+from homeserver.store.database import Database
+
+KNOWN_MAX: Final = 50_000
+"""Tokens in memory."""
+FRESH_MS: Final = 60_000
+"""How long another process may have invalidated a token before this one knows, at the utmost."""
+
+
+@define(eq=False)
+class _Known:
+    caller: Caller
+    expires_ms: int | None
+    fresh_until_ms: int
+
+
+@define(eq=False)
+class AccessTokens:
+    """Callers by access token: a look-up in a dict while the token is in use, and in the store once a minute."""
+
+    database: Database
+    clock: Clock
+    appservices: Appservices
+    last_seen: LastSeen
+    _known: OrderedDict[TokenHash, _Known] = field(init=False, factory=OrderedDict)
+    _of_user: dict[UserID, set[TokenHash]] = field(init=False, factory=dict)
+    _forgotten: int = field(init=False, default=0)
+
+    async def caller(
+        self, token: str, info: RequestInfo, *, user_id: UserID | None = None, device_id: DeviceID | None = None
+    ) -> Caller:
+        """
+        The account of *token*, seen now.  Raises UnknownToken, Deactivated; Forbidden, Exclusive.
+
+        *user_id* and *device_id*: whom an application service asks to speak for; an ordinary client's are ignored.
+        """
+        token_hash, now = hash_of(token), now_ms(self.clock)
+        known = self._known.get(token_hash)
+        if known is None or known.fresh_until_ms <= now:
+            asserted = await self.appservices.caller(token, user_id=user_id, device_id=device_id)
+            if asserted is not None:
+                return asserted
+            known = await self._look_up(token_hash, now)
+        if known.expires_ms is not None and known.expires_ms <= now:
+            raise UnknownToken("This access token has expired.", soft=True)
+        self.last_seen.note(known.caller, info, now)
+        return known.caller
+
+    def forget(self, user_id: UserID) -> None:
+        """What the user's tokens stand for is looked up anew."""
+        self._forgotten += 1
+        for token_hash in self._of_user.pop(user_id, ()):
+            self._known.pop(token_hash, None)
+
+    def follow(self, entries: Sequence[LogEntry]) -> None:
+        """Subscribes to the log: devices that any process deleted have no callers."""
+        for entry in entries:
+            if entry.kind == DEVICE_LIST:
+                self.forget(UserID(entry.subject))
+
+    async def _look_up(self, token_hash: TokenHash, now: int) -> _Known:
+        forgotten = self._forgotten
+        stored = await self.database.read(access_tokens.by_hash, token_hash)
+        if stored is None:
+            raise UnknownToken
+        if stored.deactivated:
+            raise Deactivated
+        if stored.refresh_hash is not None and stored.replaces_another:
+            # The first use of a refreshed token shows that it arrived: those before it are done for.
+            await self.database.write(refresh_tokens.retire_before, stored.refresh_hash)
+            self.forget(stored.user_id)
+        caller = Caller(stored.user_id, stored.device_id, stored.is_guest, stored.is_admin, stored.appservice_id)
+        known = _Known(caller, stored.expires_ms, now + FRESH_MS)
+        # Somebody's tokens were invalidated while this one was read: it may have been among them.
+        return self._remember(token_hash, known) if forgotten == self._forgotten else known
+
+    def _remember(self, token_hash: TokenHash, known: _Known) -> _Known:
+        self._known[token_hash] = known
+        self._known.move_to_end(token_hash)
+        self._of_user.setdefault(known.caller.user_id, set()).add(token_hash)
+        while len(self._known) > KNOWN_MAX:
+            oldest, dropped = self._known.popitem(last=False)
+            hashes = self._of_user.get(dropped.caller.user_id, set())
+            hashes.discard(oldest)
+            if not hashes:
+                self._of_user.pop(dropped.caller.user_id, None)
+        return known

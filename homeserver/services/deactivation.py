@@ -1,0 +1,70 @@
+"""
+Accounts end.
+
+Spec: client-server-api#account-deactivation
+"""
+
+from collections.abc import Sequence
+
+from attrs import define
+
+from homeserver.core.canonical import JSON
+from homeserver.core.identifiers import UserID
+from homeserver.core.interactive_auth import PASSWORD
+from homeserver.core.log import PROFILE
+from homeserver.services.callers import Caller, RequestInfo
+from homeserver.services.interactive_auth import BY_PASSWORD, InteractiveAuth, Request
+from homeserver.services.ports import AccountBelongings, RoomMembers
+from homeserver.services.sessions import Sessions
+from homeserver.store import account_data, filters, profiles, push_rules, threepids, users
+from homeserver.store.database import Database
+from homeserver.store.write import Write
+
+
+@define(eq=False)
+class Deactivation:
+    """Ends accounts, for good."""
+
+    database: Database
+    sessions: Sessions
+    interactive_auth: InteractiveAuth
+    room_members: RoomMembers
+    belongings: Sequence[AccountBelongings] = ()
+
+    async def deactivate(self, caller: Caller | None, auth: JSON, info: RequestInfo, *, erase: bool) -> None:
+        """
+        Nobody logs in to the account any more, and it is in no room.  Raises InteractiveAuthRequired.
+
+        Without a caller, the account is the one whose password is proved.
+        """
+        if caller is not None and caller.appservice_id is not None and caller.device_id is None:
+            # An application service answers for its users itself.
+            await self.end(caller.user_id, erase=erase)
+            return
+        user_id = None if caller is None else caller.user_id
+        progress = await self.interactive_auth.complete(Request("deactivateAccount", BY_PASSWORD, info, user_id), auth)
+        await self.end(UserID(progress.proofs[PASSWORD]), erase=erase)
+
+    async def end(self, user_id: UserID, *, erase: bool) -> None:
+        """The account has ended, without further questions."""
+        await self.database.write(self._write, user_id, erase)
+        self.sessions.forget(user_id)
+        await self.room_members.leave_all(user_id)
+
+    async def finish(self) -> None:
+        """What a stop interrupted is done: ended accounts are in no room.  To be called at the start."""
+        for user_id in await self.database.scan(users.deactivated_in_rooms):
+            await self.room_members.leave_all(user_id)
+
+    def _write(self, tx: Write, user_id: UserID, erase: bool) -> None:
+        users.deactivate(tx, user_id, erase=erase)
+        self.sessions.erasure.erase_all(tx, user_id)
+        threepids.delete_of_user(tx, user_id)
+        for each in self.belongings:
+            each.delete_of_account(tx, user_id, erase=erase)
+        if erase:
+            account_data.delete_of_user(tx, user_id)
+            push_rules.delete_of_user(tx, user_id)
+            filters.delete_of_user(tx, user_id)
+            profiles.delete_of_user(tx, user_id)
+            tx.log(PROFILE, user_id)

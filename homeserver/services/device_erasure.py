@@ -1,0 +1,43 @@
+"""What goes when a device goes: its tokens, its keys, the messages that wait for it."""
+
+from collections.abc import Collection, Sequence
+
+from attrs import frozen
+
+from homeserver.core.identifiers import DeviceID, UserID
+from homeserver.core.log import DEVICE_LIST
+from homeserver.services.ports import DeviceBelongings
+from homeserver.store import access_tokens, devices, refresh_tokens
+from homeserver.store.write import Write
+
+
+@frozen
+class DeviceErasure:
+    """Functions of a writing transaction, so that no device is ever half gone."""
+
+    belongings: Sequence[DeviceBelongings] = ()
+
+    def is_device_id_free(self, tx: Write, user_id: UserID, device_id: DeviceID) -> bool:
+        """Whether a device may be called so."""
+        return all(each.is_device_id_free(tx, user_id, device_id) for each in self.belongings)
+
+    def erase(self, tx: Write, user_id: UserID, device_ids: Collection[DeviceID]) -> None:
+        """These devices are gone with all that is their own; those that are not there were gone already."""
+        if not devices.delete(tx, user_id, device_ids):
+            return
+        access_tokens.delete_of_devices(tx, user_id, device_ids)
+        refresh_tokens.delete_of_devices(tx, user_id, device_ids)
+        for each in self.belongings:
+            each.delete_of_devices(tx, user_id, device_ids)
+        tx.log(DEVICE_LIST, user_id)
+
+    def erase_others(self, tx: Write, user_id: UserID, keep: DeviceID | None) -> None:
+        """All devices of the user but one are gone."""
+        self.erase(tx, user_id, [each for each in devices.ids_of(tx.connection, user_id) if each != keep])
+
+    def erase_all(self, tx: Write, user_id: UserID) -> None:
+        """All devices of the user are gone, and every token."""
+        self.erase_others(tx, user_id, None)
+        # Some tokens have no device.
+        access_tokens.delete_of_user(tx, user_id)
+        refresh_tokens.delete_of_user(tx, user_id)

@@ -1,0 +1,78 @@
+"""
+When devices were last seen: noted in memory, and written for many devices at once, now and then.
+
+What was noted and not yet written is lost with the process: it is a convenience, not a record.
+Spec: client-server-api#device-management
+"""
+
+from typing import Final
+
+import structlog
+from attrs import define, field, frozen
+from twisted.internet.defer import Deferred
+
+from homeserver.core.identifiers import DeviceID, UserID
+from homeserver.services.callers import Caller, RequestInfo
+from homeserver.services.clock import Clock
+from homeserver.store import devices
+from homeserver.store.database import Database
+from homeserver.store.failures import DatabaseFailure
+from homeserver.store.write import Write
+
+log = structlog.get_logger(__name__)
+
+WRITE_SECONDS: Final = 120
+"""How far behind the store may be."""
+DEVICES_MAX: Final = 10_000
+"""Devices noted until then; more are written earlier."""
+ADDRESS_CHARACTERS_MAX: Final = 64
+AGENT_CHARACTERS_MAX: Final = 256
+
+
+@frozen
+class _Seen:
+    at_ms: int
+    info: RequestInfo
+
+
+@define(eq=False)
+class LastSeen:
+    """Notes who was here."""
+
+    database: Database
+    clock: Clock
+    _seen: dict[tuple[UserID, DeviceID], _Seen] = field(init=False, factory=dict)
+    _scheduled: bool = field(init=False, default=False)
+
+    def note(self, caller: Caller, info: RequestInfo, now: int) -> None:
+        """The caller's device was here *now*."""
+        if caller.device_id is None:
+            return
+        self._seen[caller.user_id, caller.device_id] = _Seen(now, info)
+        if len(self._seen) >= DEVICES_MAX:
+            self._write_now()
+        elif not self._scheduled:
+            self._scheduled = True
+            self.clock.callLater(WRITE_SECONDS, self._write_now)
+
+    async def flush(self) -> None:
+        """All that was noted is written; to be called before the database closes."""
+        seen, self._seen = self._seen, {}
+        if seen:
+            await self.database.write_long(_write, seen)
+
+    def _write_now(self) -> None:
+        self._scheduled = False
+        Deferred.fromCoroutine(self._flush_or_drop())
+
+    async def _flush_or_drop(self) -> None:
+        try:
+            await self.flush()
+        except DatabaseFailure as failure:
+            log.warning("when devices were last seen could not be written", reason=str(failure))
+
+
+def _write(tx: Write, seen: dict[tuple[UserID, DeviceID], _Seen]) -> None:
+    for (user_id, device_id), last in seen.items():
+        address = last.info.client_ip[:ADDRESS_CHARACTERS_MAX]
+        devices.set_last_seen(tx, user_id, device_id, last.at_ms, address, last.info.user_agent[:AGENT_CHARACTERS_MAX])

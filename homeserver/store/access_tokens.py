@@ -1,0 +1,99 @@
+"""Access tokens, by their hashes."""
+
+from collections.abc import Collection
+
+from attrs import frozen
+from sqlalchemy import Connection, and_, bindparam, delete, exists, insert, select
+
+from homeserver.core.identifiers import DeviceID, UserID
+from homeserver.core.tokens import TokenHash
+from homeserver.store.prepared import Prepared
+from homeserver.store.schema.users import access_tokens, refresh_tokens, users
+from homeserver.store.write import Write
+
+
+@frozen
+class StoredAccessToken:
+    """An access token, and what is to be known of its account."""
+
+    user_id: UserID
+    device_id: DeviceID | None
+    expires_ms: int | None
+    """None: it does not expire."""
+    refresh_hash: TokenHash | None
+    """The refresh token that came with it."""
+    is_guest: bool
+    is_admin: bool
+    deactivated: bool
+    appservice_id: str | None
+    replaces_another: bool
+    """Its refresh token came in the place of one that is still good."""
+
+
+_BEFORE = exists().where(refresh_tokens.c.next_hash == access_tokens.c.refresh_hash)
+_BY_HASH = Prepared(
+    select(
+        access_tokens.c.user_id,
+        access_tokens.c.device_id,
+        access_tokens.c.expires_ms,
+        access_tokens.c.refresh_hash,
+        users.c.is_guest,
+        users.c.is_admin,
+        users.c.deactivated,
+        users.c.appservice_id,
+        _BEFORE.label("replaces_another"),
+    )
+    .select_from(access_tokens.join(users, users.c.user_id == access_tokens.c.user_id))
+    .where(access_tokens.c.token_hash == bindparam("token_hash"))
+)
+_INSERT = Prepared(
+    insert(access_tokens).values(
+        token_hash=bindparam("token_hash"),
+        user_id=bindparam("user_id"),
+        device_id=bindparam("device_id"),
+        expires_ms=bindparam("expires_ms"),
+        refresh_hash=bindparam("refresh_hash"),
+        created_ms=bindparam("created_ms"),
+    )
+)
+_OWN = access_tokens.c.user_id == bindparam("user")
+_DELETE_OF_DEVICE = Prepared(delete(access_tokens).where(and_(_OWN, access_tokens.c.device_id == bindparam("device"))))
+_DELETE_OF_USER = Prepared(delete(access_tokens).where(_OWN))
+
+
+def by_hash(tx: Connection, token_hash: TokenHash) -> StoredAccessToken | None:
+    """The token, expired or not; None when there is none."""
+    row = _BY_HASH.first(tx, token_hash=token_hash)
+    return None if row is None else StoredAccessToken(*row)
+
+
+def insert_token(
+    tx: Write,
+    token_hash: TokenHash,
+    user_id: UserID,
+    device_id: DeviceID | None,
+    expires_ms: int | None,
+    refresh_hash: TokenHash | None,
+    now_ms: int,
+) -> None:
+    """The token is good from now on."""
+    tx.run(
+        _INSERT,
+        token_hash=token_hash,
+        user_id=user_id,
+        device_id=device_id,
+        expires_ms=expires_ms,
+        refresh_hash=refresh_hash,
+        created_ms=now_ms,
+    )
+
+
+def delete_of_devices(tx: Write, user_id: UserID, device_ids: Collection[DeviceID]) -> None:
+    """No access token of these devices is good any more."""
+    for device_id in device_ids:
+        tx.run(_DELETE_OF_DEVICE, user=user_id, device=device_id)
+
+
+def delete_of_user(tx: Write, user_id: UserID) -> None:
+    """No access token of the user is good any more."""
+    tx.run(_DELETE_OF_USER, user=user_id)
