@@ -197,7 +197,7 @@ class Tokens:
             return self.callers[token]
         if token in self.unknown:
             raise UnknownToken
-        return Caller(UserID(f"@{token}:{SERVER}"), DeviceID("DEVICE"), 1)
+        return Caller(UserID(f"@{token}:{SERVER}"), DeviceID("DEVICE"))
 
 
 def a_site(

@@ -145,7 +145,8 @@ def _write_head(request: EdgeRequest, answer: Answer, length: int) -> None:
 
 @lru_cache(maxsize=2)
 def _date(seconds: int) -> bytes:
-    return datetimeToString(seconds)
+    date: bytes = datetimeToString(seconds)
+    return date
 
 
 def _write(request: EdgeRequest, answer: Answer) -> None:
