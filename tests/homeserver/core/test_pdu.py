@@ -39,20 +39,31 @@ def test_a_sound_event(version: str) -> None:
     assert (parsed.content, parsed.redacts, parsed.is_state) == ({"topic": "moot"}, None, True)
 
 
-WRONG = [
-    *[("type", value) for value in (MISSING, 5, None, "a" * 256, "é" * 128, "a\0b")],
-    *[("state_key", value) for value in (5, None, [], "a" * 256, "é" * 128, "a\0b")],
-    *[("sender", value) for value in (MISSING, 5, "alice", "@alice", "@alice:", "@" + "a" * 255 + ":one", "@a\0:one")],
-    *[("sender", value) for value in ("@alice:one two", "alice:one.example", "@a:b:c:d")],
-    *[("room_id", value) for value in (MISSING, 5, "room:one", "!", "!" + "a" * 255, "#room:one")],
-    *[("content", value) for value in (MISSING, None, [], "text")],
-    *[("depth", value) for value in (MISSING, None, "5", True, -1, 2**63, 5.0)],
-    *[("origin_server_ts", value) for value in (MISSING, None, "5", False, 2**63, -(2**63), 1.5)],
-    *[("hashes", value) for value in (MISSING, None, {}, [], {"sha256": 5}, {"md5": "a"})],
-    *[("signatures", value) for value in (MISSING, None, [], {"one": []}, {"one": {"ed25519:1": 5}})],
-    *[("prev_events", value) for value in (MISSING, None, {}, [5], [None], ["no sigil"], ["$" + "a" * 255], "$a")],
-    *[("auth_events", value) for value in (MISSING, None, {}, [5], [["$a"]], ["!room"], ["$"], ["$a\0"])],
-]
+WRONG_VALUES: dict[str, list[Any]] = {
+    "type": [MISSING, 5, None, "a" * 256, "é" * 128, "a\0b"],
+    "state_key": [5, None, [], "a" * 256, "é" * 128, "a\0b"],
+    "sender": [
+        MISSING,
+        5,
+        "alice",
+        "@alice",
+        "@alice:",
+        "@" + "a" * 255 + ":one",
+        "@a\0:one",
+        "@alice:one two",
+        "alice:one.example",
+        "@a:b:c:d",
+    ],
+    "room_id": [MISSING, 5, "room:one", "!", "!" + "a" * 255, "#room:one"],
+    "content": [MISSING, None, [], "text"],
+    "depth": [MISSING, None, "5", True, -1, 2**63, 5.0],
+    "origin_server_ts": [MISSING, None, "5", False, 2**63, -(2**63), 1.5],
+    "hashes": [MISSING, None, {}, [], {"sha256": 5}, {"md5": "a"}],
+    "signatures": [MISSING, None, [], {"one": []}, {"one": {"ed25519:1": 5}}],
+    "prev_events": [MISSING, None, {}, [5], [None], ["no sigil"], ["$" + "a" * 255], "$a"],
+    "auth_events": [MISSING, None, {}, [5], [["$a"]], ["!room"], ["$"], ["$a\0"]],
+}
+WRONG = [(name, value) for name, values_of_it in WRONG_VALUES.items() for value in values_of_it]
 
 
 @pytest.mark.parametrize(("name", "value"), WRONG)
@@ -179,7 +190,7 @@ def test_what_a_redaction_redacts(version: str) -> None:
     assert redaction.redacts == room.last.event_id
     assert ("redacts" in redaction.content) is inside
     assert ("redacts" in redaction.pdu) is not inside
-    elsewhere = {**redaction.pdu, "content": {} if inside else {"redacts": "$x"}}
+    elsewhere: dict[str, Any] = {**redaction.pdu, "content": {} if inside else {"redacts": "$x"}}
     elsewhere |= {"redacts": "$y"} if inside else {}
     elsewhere = {key: value for key, value in elsewhere.items() if inside or key != "redacts"}
     assert parse_pdu(elsewhere, room.version).redacts is None
@@ -192,7 +203,8 @@ def test_odd_redactions() -> None:
         event = a_room(version).event("m.room.redaction", redacts="$a")  # type: ignore[arg-type]
         with pytest.raises(Malformed):
             parse_pdu({**event.pdu, **odd}, event.version)
-    for content in ({}, {"redacts": 5}, {"redacts": "$" * 256}):
+    contents: list[dict[str, Any]] = [{}, {"redacts": 5}, {"redacts": "$" * 256}]
+    for content in contents:
         event = a_room("12").event("m.room.redaction", content)
         assert event.redacts is None
 

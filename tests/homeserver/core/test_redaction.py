@@ -19,7 +19,7 @@ ALWAYS_KEPT = {
 KEPT_UNTIL_V10 = {"prev_state", "origin", "membership"}
 
 LEVELS = {"ban", "events", "events_default", "kick", "redact", "state_default", "users", "users_default"}
-CONTENT_KEPT = {
+CONTENT_KEPT: dict[str, list[tuple[int, int, set[str]]]] = {
     # type: [(first version, last version, keys)]
     "m.room.member": [
         (1, 8, {"membership"}),

@@ -68,14 +68,15 @@ def test_signatures_add_up() -> None:
 def test_unknown_algorithms_are_left_out() -> None:
     """Signatures of another algorithm are none; signatures of an odd form are none either."""
     assert signatures_by({"signatures": {"one": {"rsa:1": "AA", "ed25519:1": "BB"}}}, "one") == {"ed25519:1": "BB"}
-    for odd in (None, [], "x", {"one": 5}, {"one": ["ed25519:1"]}):
-        assert signatures_by({"signatures": odd}, "one") == {}  # type: ignore[dict-item]
+    odd_forms: list[Any] = [None, [], "x", {"one": 5}, {"one": ["ed25519:1"]}]
+    for odd in odd_forms:
+        assert signatures_by({"signatures": odd}, "one") == {}
 
 
 @pytest.mark.parametrize("signature", ["", "AA", "A" * 86, "A" * 85 + "B", 5, None, {}, "é"])
 def test_what_is_no_signature(signature: Any) -> None:
     """Signatures of another length, of another value or of another type do not hold, and do not break anything."""
-    value = {"a": 1, "signatures": {"one": {KEY.key_id: signature}}}
+    value: dict[str, Any] = {"a": 1, "signatures": {"one": {KEY.key_id: signature}}}
 
     assert not is_signed_by(value, "one", KEY.key_id, KEY.verify_key)
 

@@ -20,7 +20,7 @@ TOKEN = "abc"
 
 def invited(version: str, invitation: dict[str, Any] | None = None) -> Room:
     """A room that has invited an address, with the identity server's key unless told otherwise."""
-    content = {"display_name": "b...@e...", "public_key": PUBLIC} if invitation is None else invitation
+    content: dict[str, Any] = {"display_name": "b...@e...", "public_key": PUBLIC} if invitation is None else invitation
     return a_room(version).with_state("m.room.third_party_invite", content, TOKEN)
 
 

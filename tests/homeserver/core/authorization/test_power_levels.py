@@ -43,7 +43,8 @@ def test_the_form_of_users(odd: Any) -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_the_first_levels(version: str) -> None:
     """Rule 10.5: the first event sets what it likes, users or none."""
-    for content in ({}, {"users": {}}, {"users": {BOB: 1000}, "ban": 1000, "events": {"x": 1000}}):
+    contents: list[dict[str, Any]] = [{}, {"users": {}}, {"users": {BOB: 1000}, "ban": 1000, "events": {"x": 1000}}]
+    for content in contents:
         assert first(version, content) == ALLOWED
 
 
@@ -177,7 +178,8 @@ def test_texts_and_numbers_are_the_same_level(version: str) -> None:
     """Until v9 writing a level another way changes nothing; what is no level cannot be set."""
     assert change(version, {"ban": 100, "users": {DAVE: 100}}, {"ban": "100", "users": {DAVE: " 0100"}}) == ALLOWED
     assert change(version, {"ban": 100}, {"ban": "99"}) == Denied("power_levels.above_current")
-    for odd in (True, None, [], "x"):
+    no_levels: list[Any] = [True, None, [], "x"]
+    for odd in no_levels:
         assert change(version, {"ban": 1}, {"ban": odd}) == Denied("power_levels.not_a_level")
 
 
