@@ -3,7 +3,7 @@
 
 class Malformed(Exception):
     """
-    Input that breaks the grammar; raised by ``parse_`` functions only.
+    Input that breaks the grammar; raised by what parses, and by what checks or encodes a form for it.
 
     *reason* is a sentence for whoever sent it, *path* says where in the JSON (``content.users``; empty: the whole),
     *code* is the spec's error code.
