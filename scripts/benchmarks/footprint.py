@@ -4,7 +4,7 @@ import gc
 from collections.abc import Callable
 
 from scripts.benchmarks.load import Lane
-from scripts.benchmarks.subjects import Figure, Subject, send_request_of, wall_clock
+from scripts.benchmarks.subjects import Figure, Subject, send_request_of
 from scripts.benchmarks.workloads import TEXT
 from scripts.laboratory.processes import resident_bytes
 
@@ -23,9 +23,7 @@ def measure_footprint(subject: Subject, storage_bytes: Callable[[], int]) -> lis
     room_ids = [user.create_room(preset="private_chat") for user in users]
     subject.server.stop()
     empty = storage_bytes()
-    started = wall_clock()
-    subject.server.start()
-    start_up = wall_clock() - started
+    start_up = subject.server.start()
     subject.pin()
 
     def lane(number: int) -> Lane:

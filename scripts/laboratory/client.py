@@ -47,6 +47,10 @@ def send_request(
             connection.close()
             if attempt == 2:
                 raise
+        except (OSError, http.client.HTTPException):
+            # What is half done on this connection must not be taken for the answer to the next request.
+            connection.close()
+            raise
     raise AssertionError("the second attempt returns or raises")
 
 

@@ -2,6 +2,7 @@
 
 import http.client
 import ssl
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -99,10 +100,12 @@ class Homeserver:
             environment=self.environment,
         )
 
-    def start(self) -> None:
-        """It answers clients.  Raises RuntimeError with the end of its log when it ended instead."""
+    def start(self) -> float:
+        """It answers clients; the seconds until then.  Raises RuntimeError with the end of its log when it ended."""
+        started = time.monotonic()
         self.launch()
         self.wait()
+        return time.monotonic() - started
 
     def wait(self) -> None:
         """It answers clients, launched before.  Raises as `start` does."""
