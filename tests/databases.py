@@ -49,11 +49,12 @@ class DatabaseCase(TestCase):
     kind = "sqlite"
     schemas: Sequence[Any] = SCHEMAS
 
-    async def setUp(self) -> None:
+    def setUp(self) -> None:
         self.settings = self.enterContext(fresh_settings(self.kind))
         self.database = self.open()
+        self.addCleanup(self._close)
 
-    async def tearDown(self) -> None:
+    async def _close(self) -> None:
         if not self.database.closed:
             await self.database.close()
 

@@ -137,6 +137,15 @@ def joined_count(tx: Connection, user_id: UserID) -> int:
 
 
 def _membership(row: Row) -> Membership:
-    values: tuple[Any, ...] = row[:-1]
-    stripped = row[-1]
-    return Membership(*values, None if stripped is None else load_json(stripped))
+    user_id, room_nid, room_id, membership, position, event_nid, sender, forgotten, stripped = row
+    return Membership(
+        user_id,
+        room_nid,
+        room_id,
+        membership,
+        position,
+        event_nid,
+        sender,
+        forgotten,
+        None if stripped is None else load_json(stripped),
+    )

@@ -37,18 +37,25 @@ def migrate(settings: DatabaseSettings, schemas: Sequence[Schema]) -> bool:
             raise Unavailable(f"The database cannot be opened: {cause_of(error)}") from error
         raise
     try:
-        if _versions(connection) == {schema.head for schema in schemas}:
+        if _is_current(connection, schemas):
             return False
         _begin_alone(connection, settings.patience_seconds)
         try:
-            _upgrade(connection, schemas)
+            # Another process may have done it while this one waited.
+            needed = not _is_current(connection, schemas)
+            if needed:
+                _upgrade(connection, schemas)
         except BaseException:
             _execute(connection, "ROLLBACK")
             raise
         _execute(connection, "COMMIT")
-        return True
+        return needed
     finally:
         connection.close()
+
+
+def _is_current(connection: Connection, schemas: Sequence[Schema]) -> bool:
+    return _versions(connection) == {schema.head for schema in schemas}
 
 
 def _versions(connection: Connection) -> set[str]:

@@ -1,5 +1,6 @@
 """
-Events that refer to others: replies in threads, edits, reactions, references.  Spec: client-server-api#aggregations
+Events that refer to others: replies in threads, edits, reactions, references.  Spec:
+client-server-api#aggregations-of-child-events
 """
 
 from collections.abc import Iterable

@@ -165,7 +165,6 @@ def upgrade() -> None:
         batch_op.create_index("ix_to_device_seen_received_ms", ["received_ms"], unique=False)
 
 
-
 def downgrade() -> None:
     """What it was before."""
     with op.batch_alter_table("to_device_seen", schema=None) as batch_op:

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Index, Table
 
-from homeserver.store.schema.columns import blob, flag, number, small, string
+from homeserver.store.schema.columns import blob, flag, number, string
 from homeserver.store.schema.tables import METADATA
 
 # Tags are the account data m.tag, read markers m.fully_read.
@@ -69,48 +69,20 @@ receipts = Table(
 Index("ix_receipts_room_nid_position", receipts.c.room_nid, receipts.c.position)
 Index("ix_receipts_user_id", receipts.c.user_id, receipts.c.room_nid)
 
-# Events since a local user's read receipt that notify it: a row goes when a receipt passes it.
+# How many events notify a user that come after its receipt, counted up to some event.  Nothing is written for each
+# message and user: counts are made in memory from the events after, and put down here now and then.
 unread = Table(
     "unread",
     METADATA,
     string("user_id", primary_key=True),
     number("room_nid", primary_key=True, autoincrement=False),
-    number("event_ordering", primary_key=True, autoincrement=False),
     # '': the main timeline; otherwise the event that the thread began with.
-    string("thread_id"),
-    # unread.Kind
-    small("kind"),
-    sqlite_with_rowid=False,
-)
-
-# What older rows of `unread` were folded into, once a user has very many in one room.
-unread_folded = Table(
-    "unread_folded",
-    METADATA,
-    string("user_id", primary_key=True),
-    number("room_nid", primary_key=True, autoincrement=False),
     string("thread_id", primary_key=True),
-    # The newest event counted here.
     number("upto_ordering"),
     number("notify_count"),
     number("highlight_count"),
     sqlite_with_rowid=False,
 )
-
-# What was pushed to a user, for GET /notifications; bounded by age.
-notifications = Table(
-    "notifications",
-    METADATA,
-    string("user_id", primary_key=True),
-    number("event_nid", primary_key=True, autoincrement=False),
-    number("room_nid"),
-    # JSON
-    string("actions"),
-    flag("highlight"),
-    number("ts"),
-    sqlite_with_rowid=False,
-)
-Index("ix_notifications_ts", notifications.c.ts)
 
 filters = Table(
     "filters",
@@ -126,11 +98,8 @@ filters = Table(
 transactions = Table(
     "transactions",
     METADATA,
-    string("user_id", primary_key=True),
-    string("device_id", primary_key=True),
-    # Operation and path, since the same identifier may be used for different requests.
-    string("endpoint", primary_key=True),
-    string("txn_id", primary_key=True),
+    # A hash of user, device, endpoint and transaction ID.
+    blob("request", primary_key=True),
     # What was answered: an event ID, or the JSON of the response.
     string("answer"),
     number("created_ms"),

@@ -5,4 +5,4 @@ from homeserver.store.schema.columns import Schema
 from homeserver.store.schema.tables import METADATA
 
 SUBJECTS = (accounts, events, log, rooms, users)
-SCHEMA = Schema("homeserver", METADATA, "homeserver.store.migrations.versions", "homeserver_0001")
+SCHEMA = Schema("homeserver", METADATA, "homeserver.store.migrations.versions", "homeserver_0002")

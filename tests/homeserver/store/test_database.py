@@ -7,7 +7,7 @@ from sqlalchemy import Connection, bindparam, select
 from twisted.internet.defer import DeferredList, gatherResults
 
 from homeserver.core.identifiers import UserID
-from homeserver.core.log import ACCOUNT_DATA, LogEntry
+from homeserver.core.log import ACCOUNT_DATA, LogEntry, Position
 from homeserver.store import log
 from homeserver.store.failures import Closed, Duplicate, Overloaded
 from homeserver.store.prepared import Insertion, Prepared
@@ -57,20 +57,16 @@ class WriteTests(DatabaseCase):
         self.assertEqual([True, True, False, True, True, False, True], [done for done, _ in results])
         self.assertEqual([1, 2, 3, 4, 5], [value for done, value in results if done])
         self.assertEqual([1, 2, 4, 5, 7], await self.database.read(numbers))
-        entries = await self.database.read(log.entries, 0, 100, 100)
+        entries = await self.database.read(log.entries, Position(0), Position(100), 100)
         self.assertEqual([(1, 1), (2, 2), (3, 4), (4, 5), (5, 7)], [(e.position, e.ref) for e in entries])
         self.assertEqual(5, await self.database.read(log.head))
 
     async def test_a_duplicate_is_told_as_such(self) -> None:
         """A key that is there already makes the write fail that brought it second."""
-        first, second, third = await DeferredList(
-            [self.database.write(add, number) for number in (1, 1, 2)], consumeErrors=True
-        )
+        first, second, third = (self.database.write(add, number) for number in (1, 1, 2))
 
-        self.assertEqual((True, 1), first)
-        self.assertFalse(second[0])
-        self.assertIsInstance(second[1].value, Duplicate)
-        self.assertEqual((True, 2), third)
+        await self.assertFailure(second, Duplicate)
+        self.assertEqual([1, 2], await gatherResults([first, third]))
 
     async def test_a_single_failure_takes_no_position(self) -> None:
         """The log has no gaps, also where a write alone in its batch failed."""
@@ -108,11 +104,13 @@ class WriteTests(DatabaseCase):
         """When a writer is answered, every subscriber has been called with its entry, once and in order."""
         heard: list[LogEntry] = []
         lengths: list[int] = []
+
+        def note(position: int) -> int:
+            lengths.append(len(heard))
+            return position
+
         self.database.subscribe(heard.extend)
-        writes = [self.database.write(add, number) for number in range(1, 30)]
-        for write in writes:
-            write.addCallback(lambda position: lengths.append(len(heard)) or position)  # type: ignore[func-returns-value]
-        await gatherResults(writes)
+        await gatherResults([self.database.write(add, number).addCallback(note) for number in range(1, 30)])
 
         self.assertEqual([LogEntry(n, ACCOUNT_DATA, ALICE, n) for n in range(1, 30)], heard)  # type: ignore[arg-type]
         self.assertTrue(all(length >= number for number, length in enumerate(lengths, 1)))

@@ -172,20 +172,6 @@ def upgrade() -> None:
         batch_op.create_index("ix_memberships_room_nid", ["room_nid", "membership"], unique=False)
 
     op.create_table(
-        "notifications",
-        string("user_id", primary_key=True),
-        number("event_nid", primary_key=True, autoincrement=False),
-        number("room_nid"),
-        string("actions"),
-        sa.Column("highlight", sa.Boolean(), nullable=False),
-        number("ts"),
-        sa.PrimaryKeyConstraint("user_id", "event_nid", name=op.f("pk_notifications")),
-        sqlite_with_rowid=False,
-    )
-    with op.batch_alter_table("notifications", schema=None) as batch_op:
-        batch_op.create_index("ix_notifications_ts", ["ts"], unique=False)
-
-    op.create_table(
         "own_keys",
         string("key_id", primary_key=True),
         blob("verify_key"),
@@ -404,13 +390,10 @@ def upgrade() -> None:
 
     op.create_table(
         "transactions",
-        string("user_id", primary_key=True),
-        string("device_id", primary_key=True),
-        string("endpoint", primary_key=True),
-        string("txn_id", primary_key=True),
+        blob("request", primary_key=True),
         string("answer"),
         number("created_ms"),
-        sa.PrimaryKeyConstraint("user_id", "device_id", "endpoint", "txn_id", name=op.f("pk_transactions")),
+        sa.PrimaryKeyConstraint("request", name=op.f("pk_transactions")),
         sqlite_with_rowid=False,
     )
     with op.batch_alter_table("transactions", schema=None) as batch_op:
@@ -433,21 +416,11 @@ def upgrade() -> None:
         "unread",
         string("user_id", primary_key=True),
         number("room_nid", primary_key=True, autoincrement=False),
-        number("event_ordering", primary_key=True, autoincrement=False),
-        string("thread_id"),
-        small("kind"),
-        sa.PrimaryKeyConstraint("user_id", "room_nid", "event_ordering", name=op.f("pk_unread")),
-        sqlite_with_rowid=False,
-    )
-    op.create_table(
-        "unread_folded",
-        string("user_id", primary_key=True),
-        number("room_nid", primary_key=True, autoincrement=False),
         string("thread_id", primary_key=True),
         number("upto_ordering"),
         number("notify_count"),
         number("highlight_count"),
-        sa.PrimaryKeyConstraint("user_id", "room_nid", "thread_id", name=op.f("pk_unread_folded")),
+        sa.PrimaryKeyConstraint("user_id", "room_nid", "thread_id", name=op.f("pk_unread")),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -467,14 +440,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("user_id", name=op.f("pk_users")),
         sqlite_with_rowid=False,
     )
-    # The log begins empty.
-    op.execute("INSERT INTO log_head (one, position) VALUES (1, 0)")
 
 
 def downgrade() -> None:
     """What it was before."""
     op.drop_table("users")
-    op.drop_table("unread_folded")
     op.drop_table("unread")
     with op.batch_alter_table("uia_sessions", schema=None) as batch_op:
         batch_op.drop_index("ix_uia_sessions_created_ms")
@@ -539,10 +509,6 @@ def downgrade() -> None:
     op.drop_table("push_rules")
     op.drop_table("profiles")
     op.drop_table("own_keys")
-    with op.batch_alter_table("notifications", schema=None) as batch_op:
-        batch_op.drop_index("ix_notifications_ts")
-
-    op.drop_table("notifications")
     with op.batch_alter_table("memberships", schema=None) as batch_op:
         batch_op.drop_index("ix_memberships_room_nid")
 
