@@ -148,6 +148,15 @@ class Client:
         protocol.dataReceived("\r\n".join(lines).encode() + b"\r\n\r\n" + content)
         return pending
 
+    def talk(self, text: bytes) -> bytes:
+        """What a connection has answered to these bytes, as they are, by the time that it has read them."""
+        transport = _Transport(peerAddress=IPv4Address("TCP", self.ip, 54321))
+        transport.protocol = self.site.buildProtocol(None)
+        transport.protocol.makeConnection(transport)
+        transport.protocol.dataReceived(text)
+        answered: bytes = transport.value()
+        return answered
+
     def _arrived(self, pending: Pending, target: str) -> None:
         try:
             response = _parse_response(pending.transport.value(), pending.method)

@@ -169,13 +169,13 @@ def _within(step: str, structure: Structure, value: object, type_: object) -> An
 def _first_fault(group: ClassValidationError, keys: Mapping[str, str]) -> Malformed:
     """The first thing that is wrong with the attributes of a class."""
     error = group.exceptions[0]
-    (name,) = (note.name for note in error.__notes__ if isinstance(note, AttributeValidationNote))
+    names = [note.name for note in getattr(error, "__notes__", ()) if isinstance(note, AttributeValidationNote)]
+    if not names:
+        return Malformed(f"{error}.")  # what a validator of the class says names the attribute itself
     if isinstance(error, Malformed):
-        return _moved(error, keys[name])
-    # A key that is missing, or what the class's own attrs validator says.
-    if isinstance(error, KeyError):
-        return Malformed("This is required.", keys[name], "M_MISSING_PARAM")
-    return Malformed("This has no value that is allowed here.", keys[name])
+        return _moved(error, keys[names[0]])
+    assert isinstance(error, KeyError), "hooks raise Malformed only"
+    return Malformed("This is required.", keys[names[0]], "M_MISSING_PARAM")
 
 
 def _moved(error: Malformed, step: str) -> Malformed:

@@ -163,10 +163,10 @@ async def _stream(request: EdgeRequest, answer: Answer, content: Content) -> Non
                 request.write(part)
             else:
                 await FileSender().beginFileTransfer(part, request)
-        if not request.is_disconnected:
-            request.finish()
     finally:
         _close_all(content)
+    if not request.is_disconnected:
+        request.finish()
 
 
 def _parts_to_send(request: EdgeRequest, content: Content) -> Iterable[bytes | BinaryIO]:
