@@ -3,7 +3,7 @@
 from attrs import frozen
 
 from homeserver.core.canonical import JSONObject
-from homeserver.core.identifiers import DeviceID, UserID
+from homeserver.core.identifiers import DeviceID, EventID, UserID
 
 
 @frozen
@@ -26,6 +26,6 @@ class Draft:
     sender: UserID
     content: JSONObject
     state_key: str | None = None
-    redacts: str | None = None
+    redacts: EventID | None = None
     origin_server_ts: int | None = None
     transaction: Transaction | None = None

@@ -18,6 +18,8 @@ REFUSALS: Final[dict[type[Exception], tuple[int, str]]] = {
     r.NotFound: (404, "M_NOT_FOUND"),
     r.Taken: (400, "M_USER_IN_USE"),
     r.AliasTaken: (409, "M_ROOM_IN_USE"),
+    r.BadAlias: (400, "M_BAD_ALIAS"),
+    r.InvalidRoomState: (400, "M_INVALID_ROOM_STATE"),
     r.Reserved: (400, "M_EXCLUSIVE"),
     r.UnknownToken: (401, "M_UNKNOWN_TOKEN"),
     r.MissingToken: (401, "M_MISSING_TOKEN"),

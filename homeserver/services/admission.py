@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from attrs import evolve, field, frozen
 
+from homeserver.core.drafts import Transaction
 from homeserver.core.events import StateKey
 from homeserver.core.hashes import encode_event
 from homeserver.core.identifiers import EventID, RoomID, ServerName, UserID, server_of
@@ -16,7 +17,7 @@ from homeserver.core.redaction import redact
 from homeserver.core.relations import relation_of
 from homeserver.core.timeline import Status, TimelineEvent, ordering_at
 from homeserver.core.versions import RoomVersion
-from homeserver.store import events, memberships, relations, rooms, state
+from homeserver.store import events, memberships, relations, rooms, state, transactions, waiting_redactions
 from homeserver.store.events import StoredEvent
 from homeserver.store.write import Write
 
@@ -116,8 +117,11 @@ def _admit(tx: Write, request: Append, admission: Admission) -> None:
         tx.log(STATE, request.room_id)
     for redaction in admission.redactions:
         carry_out(tx, redaction)
-    if entry.ordering is not None:
-        _relate(tx, request.room_nid, entry)
+    _relate(tx, request.room_nid, entry)
+    if entry.transaction is not None:
+        _close(tx, entry, entry.transaction)
+    if entry.event.redacts is not None and not admission.redactions:
+        waiting_redactions.insert(tx, entry.event.redacts, entry.event_id)
 
 
 def change_state(
@@ -154,8 +158,23 @@ def carry_out(tx: Write, redaction: Redaction) -> None:
 def _relate(tx: Write, room_nid: int, entry: TimelineEvent) -> None:
     event = entry.event
     relation = relation_of(event.content)
-    if relation is not None:
+    if relation is not None and entry.ordering is not None:
         relations.insert(tx, room_nid, entry.nid, entry.ordering, event.type, event.sender, relation)
+
+
+def _close(tx: Write, entry: TimelineEvent, transaction: Transaction) -> None:
+    """The same request again fails with Duplicate."""
+    event = entry.event
+    endpoint = transaction_endpoint(event.room_id, event.type, event.redacts)
+    created_ms = event.origin_server_ts
+    transactions.insert(
+        tx, event.sender, transaction.device_id, endpoint, transaction.transaction_id, event.event_id, created_ms
+    )
+
+
+def transaction_endpoint(room_id: RoomID, event_type: str, redacts: EventID | None) -> str:
+    """What tells requests with the same transaction ID apart.  Spec: client-server-api#transaction-identifiers"""
+    return f"{room_id}/{event_type}/{redacts or ''}"
 
 
 def _row(room_nid: int, entry: TimelineEvent, reason: str | None) -> StoredEvent:

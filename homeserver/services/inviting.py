@@ -4,12 +4,14 @@ Inviting users of this and other servers.
 Spec: client-server-api#post_matrixclientv3roomsroomidinvite
 """
 
+from collections.abc import Iterable
+
 from attrs import define
 
-from homeserver.core.canonical import JSON
+from homeserver.core.canonical import JSON, JSONObject
 from homeserver.core.drafts import Draft
 from homeserver.core.events import Event
-from homeserver.core.identifiers import RoomID, ServerName, UserID, server_of
+from homeserver.core.identifiers import EventID, RoomID, ServerName, UserID, server_of
 from homeserver.core.stripped_state import SHOWN_TO_INVITED
 from homeserver.core.timeline import Status
 from homeserver.services.acceptance import Acceptance
@@ -51,24 +53,34 @@ class Inviting:
         """
         The target is invited, and knows it.
 
-        Raises NotInRoom, Forbidden; NotFound when this server has no such user, Unreachable when another's does not answer.
+        Raises NotInRoom, Forbidden; NotFound when this server has no such user; Unreachable when the target's is not.
         """
-        room = await self.live_rooms.load(room_id)
-        if sender not in room.joined:
-            raise NotInRoom
-        if target in room.joined:
-            raise Forbidden(f"{target} is in the room already.")
         content = await self.member_content.of(target, "invite", reason)
         if is_direct:
             content["is_direct"] = True
         if third_party_invite is not None:
             content["third_party_invite"] = third_party_invite
+        await self.invite_as(sender, room_id, target, content)
+
+    async def invite_as(self, sender: UserID, room_id: RoomID, target: UserID, content: JSONObject) -> EventID:
+        """The target is invited by a member event of this *content*; answers its ID.  Raises as ``invite``."""
+        room = await self.live_rooms.load(room_id)
+        if sender not in room.joined:
+            raise NotInRoom
+        if target in room.joined:
+            raise Forbidden(f"{target} is in the room already.")
         draft = Draft("m.room.member", sender, content, target)
-        if server_of(target) == self.server:
-            await self._require_account(target)
-            await self.timeline.send(room_id, draft)
-        else:
-            await self._invite_remote(room, draft)
+        if server_of(target) != self.server:
+            return await self._invite_remote(room, draft)
+        await self.require_accounts([target])
+        return await self.timeline.send(room_id, draft)
+
+    async def require_accounts(self, targets: Iterable[UserID]) -> None:
+        """Raises NotFound unless all that are of this server have an account."""
+        for target in targets:
+            account = await self.database.read(users.by_id, target) if server_of(target) == self.server else None
+            if server_of(target) == self.server and (account is None or account.deactivated):
+                raise NotFound(f"There is no user {target}.")
 
     async def room_state(self, room: LiveRoom, sender: UserID) -> list[Event]:
         """What somebody whom *sender* invites may see of the room.  Spec: client-server-api#stripped-state"""
@@ -76,15 +88,11 @@ class Inviting:
         found = await self.known.by_ids([room.state[key] for key in keys if key in room.state])
         return [entry.event for entry in found.values()]
 
-    async def _require_account(self, target: UserID) -> None:
-        account = await self.database.read(users.by_id, target)
-        if account is None or account.deactivated:
-            raise NotFound(f"There is no user {target}.")
-
-    async def _invite_remote(self, room: LiveRoom, draft: Draft) -> None:
+    async def _invite_remote(self, room: LiveRoom, draft: Draft) -> EventID:
         # The other server signs the event first; its place may be taken by then, and that is a fork like any.
         invite = await self.composer.compose(room, draft)
         signed = await self.remote.sign_invite(invite, await self.room_state(room, draft.sender))
         status = await self.acceptance.accept(signed)
         if status is not Status.ACCEPTED:
             raise BadState("The room has changed meanwhile and does not let you invite this user any more.")
+        return signed.event_id

@@ -48,6 +48,18 @@ class AliasTaken(Refusal):
     reason = "This room alias is taken."
 
 
+class BadAlias(Refusal):
+    """An alias that a room wants to show does not point to it."""
+
+    reason = "This alias does not point to the room."
+
+
+class InvalidRoomState(Refusal):
+    """The first state that a new room was to have is refused by its own rules."""
+
+    reason = "The room cannot begin with this state."
+
+
 class Reserved(Refusal):
     """The name lies in a namespace that belongs to an application service."""
 

@@ -18,11 +18,21 @@ from homeserver.core.events import Event
 from homeserver.core.identifiers import EventID, RoomID
 from homeserver.core.room_creation import RoomRequest, create_draft, opening_drafts
 from homeserver.core.timeline import TimelineEvent
-from homeserver.services.admission import Admission, Append, Redaction, RoomMoved, append, found_room
+from homeserver.services.admission import (
+    Admission,
+    Append,
+    Redaction,
+    RoomMoved,
+    append,
+    found_room,
+    transaction_endpoint,
+)
 from homeserver.services.composing import Composer
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.live_rooms import LiveRoom, LiveRooms
+from homeserver.store import transactions
 from homeserver.store.database import Database
+from homeserver.store.failures import Duplicate
 
 ATTEMPTS_MAX: Final = 10
 """How often a write is tried again because another process was quicker in the same room."""
@@ -43,10 +53,16 @@ class Timeline:
         """
         The event is in the room, and durably so.
 
-        A state event that would say again what its sender has said stays the one that is there.
-        Raises NotInRoom, Forbidden, Malformed.
+        A state event that would say again what its sender has said stays the one that is there, and so does what was
+        sent under the same transaction.  Raises NotInRoom, Forbidden, Malformed.
         """
-        return (await self.send_all(room_id, [draft]))[0]
+        try:
+            return (await self.send_all(room_id, [draft]))[0]
+        except Duplicate:
+            sent = await self._sent(room_id, draft)
+            if sent is None:
+                raise
+            return sent
 
     async def send_all(self, room_id: RoomID, drafts: Sequence[Draft]) -> list[EventID]:
         """As ``send``, one after the other with nothing in between; all of them or, when one is refused, none."""
@@ -81,6 +97,19 @@ class Timeline:
             raise
         self.live_rooms.adopt(room)
         return room.room_id
+
+    async def _sent(self, room_id: RoomID, draft: Draft) -> EventID | None:
+        """What was sent under the draft's transaction before."""
+        if draft.transaction is None:
+            return None
+        answer = await self.database.read(
+            transactions.answer_to,
+            draft.sender,
+            draft.transaction.device_id,
+            transaction_endpoint(room_id, draft.type, draft.redacts),
+            draft.transaction.transaction_id,
+        )
+        return None if answer is None else EventID(answer)
 
     async def _send_all(self, room_id: RoomID, drafts: Sequence[Draft]) -> list[EventID]:
         lock = self.live_rooms.lock(room_id)

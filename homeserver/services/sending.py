@@ -1,0 +1,151 @@
+"""
+What members send to rooms: messages, state, redactions.
+
+Spec: client-server-api#sending-events-to-a-room
+"""
+
+from collections.abc import Mapping
+
+from attrs import define
+
+from homeserver.core.auth_events import CREATE, POWER_LEVELS
+from homeserver.core.canonical import JSON, JSONObject
+from homeserver.core.drafts import Draft, Transaction
+from homeserver.core.identifiers import EventID, RoomAlias, RoomID, ServerName, UserID, parse_room_alias, server_of
+from homeserver.core.malformed import Malformed
+from homeserver.core.power_levels import power_levels_of
+from homeserver.services.aliases import Aliases
+from homeserver.services.callers import Caller
+from homeserver.services.inviting import Inviting
+from homeserver.services.known_events import KnownEvents
+from homeserver.services.live_rooms import LiveRoom, LiveRooms
+from homeserver.services.refusals import BadAlias, Forbidden, NotFound, NotInRoom, Refusal
+from homeserver.services.timeline import Timeline
+
+
+@define(eq=False)
+class Sending:
+    """Sends events in the name of local users."""
+
+    server: ServerName
+    known: KnownEvents
+    live_rooms: LiveRooms
+    timeline: Timeline
+    inviting: Inviting
+    aliases: Aliases
+
+    async def send_message(
+        self,
+        caller: Caller,
+        room_id: RoomID,
+        event_type: str,
+        content: JSONObject,
+        transaction_id: str,
+        origin_server_ts: int | None = None,
+    ) -> EventID:
+        """
+        The message is in the room, once for each transaction ID.  Raises NotInRoom, Forbidden, Malformed.
+
+        *origin_server_ts*: application services may state it.
+        """
+        redacts = content.get("redacts") if event_type == "m.room.redaction" else None
+        if isinstance(redacts, str):
+            await self._require_may_redact(caller.user_id, room_id, EventID(redacts))
+        draft = Draft(
+            event_type,
+            caller.user_id,
+            content,
+            redacts=EventID(redacts) if isinstance(redacts, str) else None,
+            origin_server_ts=origin_server_ts,
+            transaction=_transaction(caller, transaction_id),
+        )
+        return await self.timeline.send(room_id, draft)
+
+    async def send_state(
+        self,
+        caller: Caller,
+        room_id: RoomID,
+        event_type: str,
+        state_key: str,
+        content: JSONObject,
+        origin_server_ts: int | None = None,
+    ) -> EventID:
+        """The room's state has the entry.  Raises NotInRoom, Forbidden, Malformed, BadAlias."""
+        room = await self.live_rooms.load(room_id)
+        if event_type == "m.room.canonical_alias":
+            await self._require_aliases(room, content)
+        if event_type == "m.room.member" and _is_remote_invite(content, state_key, self.server):
+            # Its server must sign and be told, and the event is made by that.
+            return await self.inviting.invite_as(caller.user_id, room_id, UserID(state_key), content)
+        draft = Draft(event_type, caller.user_id, content, state_key, origin_server_ts=origin_server_ts)
+        return await self.timeline.send(room_id, draft)
+
+    async def redact(
+        self, caller: Caller, room_id: RoomID, event_id: EventID, transaction_id: str, content: JSONObject
+    ) -> EventID:
+        """
+        The event has lost what the room version does not protect; answers the ID of the redaction.
+
+        Raises NotInRoom, NotFound, Forbidden.
+        """
+        await self._require_may_redact(caller.user_id, room_id, event_id)
+        draft = Draft(
+            "m.room.redaction",
+            caller.user_id,
+            content,
+            redacts=event_id,
+            transaction=_transaction(caller, transaction_id),
+        )
+        return await self.timeline.send(room_id, draft)
+
+    async def _require_may_redact(self, user_id: UserID, room_id: RoomID, event_id: EventID) -> None:
+        # Spec: client-server-api#put_matrixclientv3roomsroomidredacteventidtxnid
+        room = await self.live_rooms.load(room_id)
+        if user_id not in room.joined:
+            raise NotInRoom
+        target = await self.known.by_id(event_id)
+        if target is None or target.event.room_id != room_id:
+            raise NotFound("There is no such event in this room.")
+        if target.event.sender == user_id:
+            return
+        found = await self.known.by_ids([room.state[key] for key in (CREATE, POWER_LEVELS) if key in room.state])
+        levels = power_levels_of({entry.event.key: entry.event for entry in found.values()}, room.version)
+        if levels.of(user_id) < levels.named("redact"):
+            raise Forbidden("You may redact only what you sent yourself.")
+
+    async def _require_aliases(self, room: LiveRoom, content: JSONObject) -> None:
+        """
+        Every alias that was not in the room's event before points to the room.
+
+        Spec: client-server-api#mroomcanonical_alias
+        """
+        event_id = room.state.get(("m.room.canonical_alias", ""))
+        entry = None if event_id is None else await self.known.by_id(event_id)
+        before = set() if entry is None else set(_aliases_of(entry.event.content))
+        for alias in _aliases_of(content):
+            if alias not in before:
+                await self._require_alias(room.room_id, alias)
+
+    async def _require_alias(self, room_id: RoomID, alias: RoomAlias) -> None:
+        try:
+            found, _ = await self.aliases.resolve(alias)
+        except Refusal as refusal:
+            raise BadAlias(f"{alias} points nowhere.") from refusal
+        if found != room_id:
+            raise BadAlias(f"{alias} points to another room.")
+
+
+def _aliases_of(content: Mapping[str, JSON]) -> list[RoomAlias]:
+    alternatives = content.get("alt_aliases", [])
+    if not isinstance(alternatives, list):
+        raise Malformed("This must be an array of room aliases.", "alt_aliases", "M_INVALID_PARAM")
+    alias = content.get("alias")
+    return [parse_room_alias(text) for text in [*([alias] if alias else []), *alternatives]]
+
+
+def _is_remote_invite(content: JSONObject, state_key: str, server: ServerName) -> bool:
+    return content.get("membership") == "invite" and server_of(UserID(state_key)) != server
+
+
+def _transaction(caller: Caller, transaction_id: str) -> Transaction | None:
+    return None if caller.device_id is None else Transaction(caller.device_id, transaction_id)
