@@ -80,7 +80,9 @@ class KnownKeys:
             await self._ask_key_servers({s: needs[s] for s in due if not _is_met(needs[s], known[s])})
             known |= await self.known(due)
             for server in due:
-                self._note_attempt(server, _is_met(needs[server], known[server]))
+                if not _is_met(needs[server], known[server]) and self._is_due(server):
+                    # It answered, and has no such key: strangers who name false keys must not stop us from asking.
+                    self._hold_off(server, 0)
         return known
 
     async def known(self, servers: Sequence[ServerName]) -> dict[ServerName, Keys]:
@@ -110,9 +112,11 @@ class KnownKeys:
         try:
             document = await self.key_servers.fetch_server_keys(server)
             await self._learn([self._parse(document, server)])
+            self._attempts.pop(server, None)
         except (PeerUnreachable, PeerFault, Malformed) as error:
             log.info("a server's keys cannot be fetched", server=server, reason=str(error))
-            self._note_attempt(server, False)
+            before = self._attempts.get(server)
+            self._hold_off(server, 1 if before is None else before.failures + 1)
         finally:
             self._slots.release()
 
@@ -182,15 +186,10 @@ class KnownKeys:
         attempt = self._attempts.get(server)
         return attempt is None or now_ms(self.clock) >= attempt.again_ms
 
-    def _note_attempt(self, server: ServerName, succeeded: bool) -> None:
-        if succeeded:
-            self._attempts.pop(server, None)
-            return
-        if not self._is_due(server):
-            return
-        before = self._attempts.get(server)
-        failures = 1 if before is None else before.failures + 1
-        wait = wait_ms(failures, int(self.retry.min_seconds * 1000), int(self.retry.max_seconds * 1000), self.dice())
+    def _hold_off(self, server: ServerName, failures: int) -> None:
+        """*server* is not asked again for some time, the longer the more *failures* there were in a row."""
+        least, most = int(self.retry.min_seconds * 1000), int(self.retry.max_seconds * 1000)
+        wait = wait_ms(max(failures, 1), least, most, self.dice())
         self._attempts[server] = _Attempt(failures, now_ms(self.clock) + wait)
         self._attempts.move_to_end(server)
         while len(self._attempts) > ATTEMPTS_MAX:

@@ -94,17 +94,17 @@ class _Known:
 
     def resolveHostName(
         self,
-        receiver: Any,
-        name: str,
-        port: int = 0,
-        address_types: object = None,
-        semantics: str = "TCP",
+        resolutionReceiver: Any,
+        hostName: str,
+        portNumber: int = 0,
+        addressTypes: object = None,
+        transportSemantics: str = "TCP",
     ) -> IHostResolution:
-        receiver.resolutionBegan(self)
+        resolutionReceiver.resolutionBegan(self)
         for address in self.addresses:
             kind = IPv6Address if ":" in address else IPv4Address
-            receiver.addressResolved(kind("TCP", address, port))
-        receiver.resolutionComplete()
+            resolutionReceiver.addressResolved(kind("TCP", address, portNumber))
+        resolutionReceiver.resolutionComplete()
         return self
 
     def cancel(self) -> None:

@@ -8,7 +8,7 @@ from attrs import field, frozen
 from OpenSSL.SSL import Error as TlsError
 from service_identity.exceptions import CertificateError, VerificationError
 from twisted.internet import protocol
-from twisted.internet.defer import CancelledError, Deferred, TimeoutError
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupError
 from twisted.python.failure import Failure
 from twisted.web.client import (
@@ -92,13 +92,18 @@ async def perform(
 
     *receive* is called with each piece of the body of a 200, which is then not gathered.
     """
-    answer = Deferred.fromCoroutine(_exchange(agent, request, limits, receive))
-    answer.addTimeout(limits.timeout_seconds, cast(Any, clock))
     peer = request.uri.decode("ascii", "replace")
+
+    def give_up(result: object, seconds: float) -> Any:
+        # Cancelling fails in many ways, depending on how far the request has come.
+        if isinstance(result, Failure):
+            raise PeerUnreachable(peer, f"there was no answer in {seconds:g} s") from result.value
+        return result
+
+    answer = Deferred.fromCoroutine(_exchange(agent, request, limits, receive))
+    answer.addTimeout(limits.timeout_seconds, cast(Any, clock), give_up)
     try:
         return await answer
-    except TimeoutError as error:
-        raise PeerUnreachable(peer, f"there was no answer in {limits.timeout_seconds:g} s") from error
     except (ConnectError, ConnectionClosed, DNSLookupError, TlsError, ResponseFailed, SchemeNotSupported) as error:
         dropped = isinstance(error, ResponseNeverReceived | RequestTransmissionFailed) and not _tls_errors(error)
         raise (Dropped if dropped else PeerUnreachable)(peer, _reason(error)) from error
