@@ -47,7 +47,8 @@ class TimelineEvent:
     """
     An event as it is stored.
 
-    *nid*: its number in this server's store; 0 as long as it is being committed.  *ordering*: None for what has no place in the timeline.
+    *nid*: its number in this server's store; 0 as long as it is being committed.
+    *ordering*: None for what has no place in the timeline.
     *redacted_by*: the redaction that was carried out on it.  *transaction*: of the local device that sent it.
     """
 
