@@ -1,0 +1,52 @@
+"""The command, as an administrator meets it."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from unittest import TestCase
+
+from click.testing import CliRunner, Result
+
+from scripts.main import main
+
+
+class CommandTests(TestCase):
+    def setUp(self) -> None:
+        folder = TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.file = Path(folder.name) / "folkmoot.yaml"
+
+    def run_command(self, *arguments: str) -> Result:
+        return CliRunner().invoke(main, arguments)
+
+    def test_every_command_explains_itself(self) -> None:
+        """Without a word about how it is made."""
+        self.assertIn("folkmoot serve", self.run_command("--help").output)
+        for name, command in main.commands.items():
+            with self.subTest(command=name):
+                result = self.run_command(name, "--help")
+
+                self.assertEqual(0, result.exit_code)
+                self.assertGreater(len(command.help or ""), 20)
+
+    def test_what_settings_prints_is_good(self) -> None:
+        """The sample file passes its own check."""
+        self.file.write_text(self.run_command("settings").output)
+        result = self.run_command("check-config", str(self.file))
+
+        self.assertEqual(0, result.exit_code, result.output)
+        self.assertIn("is good", result.output)
+
+    def test_bad_settings_end_every_command_that_reads_them(self) -> None:
+        """With what is wrong, and a status of its own."""
+        self.file.write_text("server_nme: x\nlisteners: 3\n")
+        for arguments in (("check-config", str(self.file)), ("serve", "--config", str(self.file))):
+            with self.subTest(command=arguments[0]):
+                result = self.run_command(*arguments)
+
+                self.assertEqual(2, result.exit_code)
+                self.assertIn("server_nme: is not a setting. Did you mean server_name?", result.output)
+                self.assertIn("listeners: must be a list", result.output)
+
+    def test_version(self) -> None:
+        """One line."""
+        self.assertTrue(self.run_command("version").output.startswith("Folkmoot "))
