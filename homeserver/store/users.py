@@ -1,7 +1,7 @@
 """Accounts of this server's users."""
 
 from attrs import field, frozen
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, or_, select, update
 
 from homeserver.core.identifiers import UserID
 from homeserver.store.prepared import Prepared, Row
@@ -62,15 +62,10 @@ _DEACTIVATE = Prepared(
     .where(users.c.user_id == bindparam("who"))
     .values(deactivated=True, password_hash=None, erased=bindparam("erased"))
 )
+_m = memberships.c.membership
+_IN_A_ROOM = select(memberships.c.user_id).where(or_(_m == "join", _m == "invite", _m == "knock"))
 _DEACTIVATED_IN_ROOMS = Prepared(
-    select(users.c.user_id)
-    .where(
-        users.c.deactivated,
-        users.c.user_id.in_(
-            select(memberships.c.user_id).where(memberships.c.membership.in_(["join", "invite", "knock"]))
-        ),
-    )
-    .order_by(users.c.user_id)
+    select(users.c.user_id).where(users.c.deactivated, users.c.user_id.in_(_IN_A_ROOM)).order_by(users.c.user_id)
 )
 
 
