@@ -1,5 +1,7 @@
 """Account data, tags and filters."""
 
+from typing import Any
+
 from twisted.internet.defer import Deferred, gatherResults
 
 from homeserver.core.identifiers import RoomID, UserID
@@ -149,7 +151,8 @@ class FilterTests(DatabaseCase):
 
     async def test_bad_filters_are_refused(self) -> None:
         """What sync could not use is never kept."""
-        for bad in ({"room": 7}, {"event_format": "xml"}, {"presence": {"types": "m.presence"}}):
+        bodies: tuple[Any, ...] = ({"room": 7}, {"event_format": "xml"}, {"presence": {"types": "m.presence"}})
+        for bad in bodies:
             with self.assertRaises(Malformed):
                 await self.filters.define(ALICE, bad)
 

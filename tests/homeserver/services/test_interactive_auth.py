@@ -3,7 +3,7 @@
 from typing import Any
 
 from homeserver.core import interactive_auth as uia
-from homeserver.core.canonical import JSON
+from homeserver.core.canonical import JSON, JSONObject
 from homeserver.core.identifiers import UserID
 from homeserver.core.interactive_auth import Challenge, Flows, Progress
 from homeserver.core.malformed import Malformed
@@ -33,7 +33,8 @@ class InteractiveAuthTests(DatabaseCase):
         """What is asked for next."""
         with self.assertRaises(InteractiveAuthRequired) as refused:
             await self.auth.complete(request, auth)
-        return refused.exception.challenge
+        challenge: Challenge = refused.exception.challenge
+        return challenge
 
     async def complete(self, request: Request, auth: JSON) -> Progress:
         return await self.auth.complete(request, auth)
@@ -114,8 +115,7 @@ class InteractiveAuthTests(DatabaseCase):
     async def test_a_flow_of_two_stages(self) -> None:
         """Stages are completed in order, in requests of their own, and what was completed is remembered."""
         request = Request("register", TWO_STAGES, INFO)
-        token: JSON = {"type": uia.REGISTRATION_TOKEN, "token": "welcome"}
-        assert isinstance(token, dict)
+        token: JSONObject = {"type": uia.REGISTRATION_TOKEN, "token": "welcome"}
         start = await self.challenge(request, None)
         too_early = await self.challenge(request, {"type": uia.DUMMY, "session": start.session})
         middle = await self.challenge(request, {**token, "session": start.session})

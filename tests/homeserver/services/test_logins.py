@@ -1,5 +1,6 @@
 """The ways to a session, and the ends of accounts and passwords."""
 
+from homeserver.core.canonical import JSON
 from homeserver.core.identifiers import DeviceID, UserID
 from homeserver.core.log import Position
 from homeserver.core.user_identifiers import ThirdPartyID, UserName
@@ -145,14 +146,14 @@ class PasswordChangeTests(DatabaseCase):
         self.other = await self.accounts.sessions.open(ALICE, NewSession(refreshable=True))
         self.caller = await self.accounts.caller_of(self.mine)
 
-    async def change(self, auth: object = None, new: str = "new password", logout_devices: bool = True) -> None:
+    async def change(self, auth: JSON = None, new: str = "new password", logout_devices: bool = True) -> None:
         proof = by_password() if auth is None else auth
         await self.accounts.passwords.change(
             self.caller,
             new,
             proof,
             INFO,
-            logout_devices=logout_devices,  # type: ignore[arg-type]
+            logout_devices=logout_devices,
         )
 
     async def log_in(self, password: str) -> None:

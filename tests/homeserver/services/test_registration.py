@@ -1,5 +1,7 @@
 """New accounts."""
 
+from typing import Any
+
 from attrs import evolve
 from twisted.internet.defer import Deferred, DeferredList
 
@@ -45,7 +47,7 @@ class RegistrationTests(DatabaseCase):
         """Account, device and tokens are there together or not at all: a refused device leaves no account."""
         writes = 0
 
-        def count(*args: object) -> object:
+        def count(*args: Any) -> Any:
             nonlocal writes
             writes += 1
             return original(*args)
@@ -84,7 +86,8 @@ class RegistrationTests(DatabaseCase):
         results = await DeferredList(attempts, consumeErrors=True)
 
         self.assertEqual(1, sum(succeeded for succeeded, _ in results))
-        self.assertEqual(4, sum(bool(failure.check(Taken)) for succeeded, failure in results if not succeeded))
+        refused: list[Any] = [failure for succeeded, failure in results if not succeeded]
+        self.assertEqual(4, sum(bool(failure.check(Taken)) for failure in refused))
 
     async def test_who_wants_no_name_gets_one(self) -> None:
         """The server makes one up, and it is a user's like any other."""
