@@ -10,6 +10,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from attrs import define, frozen
+from twisted.internet.defer import Deferred, succeed
+from twisted.python.failure import Failure
 
 from homeserver.core.auth_events import CREATE, POWER_LEVELS, rule_keys_of
 from homeserver.core.authorization.citations import check_auth_events
@@ -24,6 +26,7 @@ from homeserver.services.admission import Admission, Append, Redaction, RoomMove
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.live_rooms import LiveRoom, LiveRooms
 from homeserver.services.room_states import RoomState, RoomStates
+from homeserver.store import backward_extremities, waiting_redactions
 from homeserver.store.database import Database
 
 ATTEMPTS_MAX: Final = 10
@@ -35,6 +38,14 @@ class MissingEvents(Exception):
     def __init__(self, event_ids: Collection[EventID]) -> None:
         super().__init__(", ".join(event_ids))
         self.event_ids = frozenset(event_ids)
+
+
+@frozen
+class Begun:
+    """An event that was judged, and is on its way to the disk."""
+
+    status: Status
+    written: "Deferred[None]"
 
 
 @frozen
@@ -61,58 +72,66 @@ class Acceptance:
     live_rooms: LiveRooms
     states: RoomStates
 
-    async def accept(self, event: Event, state_before: RoomState | None = None) -> Status:
+    async def accept(self, event: Event, state_before: RoomState | None = None, *, relayed: bool = False) -> Status:
         """
         The event is stored, with what the checks said of it; the same again for one that is stored already.
 
         *state_before*: as a peer told it, when what the event follows is not known here; all of its events are stored.
+        *relayed*: this server is the one to tell the others of it.
         Raises NotInRoom when this server has no such room, MissingEvents when what the event refers to is not stored.
         """
         attempts = ATTEMPTS_MAX
         while True:
+            begun = await self.begin(event, state_before, relayed=relayed)
             try:
-                return await self._accept(event, state_before)
+                await begun.written
             except RoomMoved:
                 attempts -= 1
                 if not attempts:
                     raise
+            else:
+                return begun.status
 
-    async def _accept(self, event: Event, state_before: RoomState | None) -> Status:
+    async def begin(self, event: Event, state_before: RoomState | None = None, *, relayed: bool = False) -> "Begun":
+        """
+        As ``accept``, without waiting for the disk: the next event of the room may be judged on top of this one.
+
+        ``written`` of the answer fails with RoomMoved when another process was quicker in the room.
+        """
         lock = self.live_rooms.lock(event.room_id)
         await lock.acquire()
         try:
             present = await self.known.by_id(event.event_id)
             if present is not None and present.status is not Status.OUTLIER:
-                return present.status
+                return Begun(present.status, succeed(None))
             room = await self.live_rooms.load(event.room_id)
-            decision = await self._decide(room, event, present, state_before)
+            decision = await self._decide(room, event, present, state_before, relayed)
             entry = decision.admission.entry
             self.known.expect(entry)
             generation = room.generation
             self._apply(room, decision)
+            extremities = tuple(decision.extremities)
             written = self.database.write(
                 append,
-                Append(
-                    self.server,
-                    room.nid,
-                    room.room_id,
-                    generation,
-                    tuple(decision.extremities),
-                    [decision.admission],
-                ),
+                Append(self.server, room.nid, room.room_id, generation, extremities, [decision.admission]),
             )
         finally:
             lock.release()
-        try:
-            await written
-        except BaseException:
-            self.live_rooms.drop([room.room_id])
-            self.known.disappoint(event.event_id)
-            raise
-        return entry.status
+        written.addErrback(self._undo, event)
+        return Begun(entry.status, written)
+
+    def _undo(self, failure: Failure, event: Event) -> Failure:
+        self.live_rooms.drop([event.room_id])
+        self.known.disappoint(event.event_id)
+        return failure
 
     async def _decide(
-        self, room: LiveRoom, event: Event, outlier: TimelineEvent | None, told_before: RoomState | None
+        self,
+        room: LiveRoom,
+        event: Event,
+        outlier: TimelineEvent | None,
+        told_before: RoomState | None,
+        relayed: bool,
     ) -> _Decision:
         cited = await self._cited(room, event)
         before = await self._before(room, event, told_before)
@@ -124,10 +143,23 @@ class Acceptance:
             own = differs or {} if judged.status is Status.SOFT_FAILED else None
             admission = Admission(entry, state_before=own, reason=judged.rule, was_outlier=outlier is not None)
             return _Decision(admission, room.extremities)
-        extremities = await self._extremities(room, event)
+        extremities = await self._extremities(room, event, before)
         changes = await self._changes(room, entry, before, extremities)
-        redactions = await self._redactions(event, before)
-        admission = Admission(entry, changes, differs or None, redactions, was_outlier=outlier is not None)
+        redactions = [
+            *await self._redactions(event, before),
+            *await self._waiting_redactions(room, entry),
+        ]
+        admission = Admission(
+            entry,
+            changes,
+            differs or None,
+            redactions,
+            was_outlier=outlier is not None,
+            missing=() if before is room.state else await self._unknown(event.prev_events),
+            fills_gap=event.event_id not in extremities,
+            relayed=relayed,
+            redaction_waits=event.redacts is not None and await self.known.by_id(event.redacts) is None,
+        )
         return _Decision(admission, extremities)
 
     async def _cited(self, room: LiveRoom, event: Event) -> Mapping[EventID, TimelineEvent]:
@@ -148,13 +180,16 @@ class Acceptance:
             return told
         # What is being committed has no place yet.
         await self.database.catch_up()
-        missing = set(event.prev_events) - (await self.known.by_ids(event.prev_events)).keys()
+        missing = await self._unknown(event.prev_events)
         if missing:
             raise MissingEvents(missing)
         state = await self.states.after_all(room.nid, room.room_id, room.version, event.prev_events)
         if state is None:
             raise MissingEvents(event.prev_events)
         return state
+
+    async def _unknown(self, event_ids: Collection[EventID]) -> Collection[EventID]:
+        return set(event_ids) - (await self.known.by_ids(event_ids)).keys()
 
     async def _judge(
         self, room: LiveRoom, event: Event, cited: Mapping[EventID, TimelineEvent], before: RoomState
@@ -188,8 +223,13 @@ class Acceptance:
         found = await self.known.by_ids(wanted.values())
         return {key: found[event_id].event for key, event_id in wanted.items()}
 
-    async def _extremities(self, room: LiveRoom, event: Event) -> Mapping[EventID, int]:
+    async def _extremities(self, room: LiveRoom, event: Event, before: RoomState) -> Mapping[EventID, int]:
         await self.known.by_ids(event.prev_events)
+        if before is not room.state:
+            # What was missed so far is followed by an event that is here: it is no end.
+            missed = await self.database.read(backward_extremities.of_room, room.nid)
+            if any(missing.event_id == event.event_id for missing in missed):
+                return room.extremities
         passed = passed_over(event.prev_events, self.known.cached)
         return advance(room.extremities, passed, event.event_id, event.depth)
 
@@ -199,6 +239,8 @@ class Acceptance:
         """What the event changes of the current state."""
         event = entry.event
         others = [event_id for event_id in extremities if event_id != event.event_id]
+        if event.event_id not in extremities:
+            return {}
         if before is room.state and not others:
             return {event.key: entry} if event.is_state else {}
         after: RoomState = {**before, event.key: event.event_id} if event.is_state else before
@@ -232,6 +274,18 @@ class Acceptance:
             return ()
         verdict = may_redact(event, target.event, await self._events_at(before, (CREATE, POWER_LEVELS)))
         return (Redaction(target, event.event_id),) if verdict else ()
+
+    async def _waiting_redactions(self, room: LiveRoom, entry: TimelineEvent) -> Sequence[Redaction]:
+        """Redactions of the event that came before it."""
+        waiting = await self.database.read(waiting_redactions.of_events, [entry.event_id])
+        carried_out: list[Redaction] = []
+        for redaction in (await self.known.by_ids(waiting.get(entry.event_id, ()))).values():
+            before = await self.states.before(room.nid, redaction)
+            if before is not None and may_redact(
+                redaction.event, entry.event, await self._events_at(before, (CREATE, POWER_LEVELS))
+            ):
+                carried_out.append(Redaction(entry, redaction.event_id))
+        return carried_out
 
     def _apply(self, room: LiveRoom, decision: _Decision) -> None:
         room.generation += 1

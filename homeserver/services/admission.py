@@ -4,7 +4,7 @@ What is written when events enter a room: one function for local events, for tho
 The decisions are made before; the write only refuses when the room has moved on since.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from attrs import evolve, field, frozen
 
@@ -12,12 +12,21 @@ from homeserver.core.drafts import Transaction
 from homeserver.core.events import StateKey
 from homeserver.core.hashes import encode_event
 from homeserver.core.identifiers import EventID, RoomID, ServerName, UserID, server_of
-from homeserver.core.log import EVENT, MEMBERSHIP, REDACTED, STATE, STORED, Position
+from homeserver.core.log import EVENT, MEMBERSHIP, REDACTED, RELAY, STATE, STORED, Position
 from homeserver.core.redaction import redact
 from homeserver.core.relations import relation_of
 from homeserver.core.timeline import Status, TimelineEvent, ordering_at
 from homeserver.core.versions import RoomVersion
-from homeserver.store import events, memberships, relations, rooms, state, transactions, waiting_redactions
+from homeserver.store import (
+    backward_extremities,
+    events,
+    memberships,
+    relations,
+    rooms,
+    state,
+    transactions,
+    waiting_redactions,
+)
 from homeserver.store.events import StoredEvent
 from homeserver.store.write import Write
 
@@ -42,6 +51,8 @@ class Admission:
     *entry*: the write gives it its nid, and its ordering where clients may see it; *was_outlier*: it has a nid already.
     *changes*: of the current state, the event's own among them; None removes.  *state_before*: how the state before the
     event differs from the current one; None when it does not.  *reason*: the rule that rejected or soft-failed it.
+    *missing*: what it follows and is not here.  *fills_gap*: it was missing so far.  *relayed*: this server is the one
+    to tell the others of it.  *redaction_waits*: it redacts what is not here.
     """
 
     entry: TimelineEvent
@@ -50,6 +61,10 @@ class Admission:
     redactions: Sequence[Redaction] = ()
     reason: str | None = None
     was_outlier: bool = False
+    missing: Collection[EventID] = ()
+    fills_gap: bool = False
+    relayed: bool = False
+    redaction_waits: bool = False
 
 
 @frozen
@@ -107,6 +122,8 @@ def store_event(
 def _admit(tx: Write, request: Append, admission: Admission) -> None:
     entry = admission.entry
     position = store_event(tx, request.room_nid, entry, admission.reason, was_outlier=admission.was_outlier)
+    if admission.fills_gap:
+        backward_extremities.remove(tx, request.room_nid, [entry.event_id])
     if admission.state_before is not None:
         delta = {key: None if other is None else other.nid for key, other in admission.state_before.items()}
         state.assign(tx, entry.nid, state.insert_state(tx, request.room_nid, delta, base_position=position - 1))
@@ -118,9 +135,13 @@ def _admit(tx: Write, request: Append, admission: Admission) -> None:
     for redaction in admission.redactions:
         carry_out(tx, redaction)
     _relate(tx, request.room_nid, entry)
+    for event_id in admission.missing:
+        backward_extremities.insert(tx, request.room_nid, event_id, ordering_at(position))
+    if admission.relayed:
+        tx.log(RELAY, request.room_id, entry.nid)
     if entry.transaction is not None:
         _close(tx, entry, entry.transaction)
-    if entry.event.redacts is not None and not admission.redactions:
+    if admission.redaction_waits and entry.event.redacts is not None:
         waiting_redactions.insert(tx, entry.event.redacts, entry.event_id)
 
 

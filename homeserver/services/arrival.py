@@ -11,7 +11,7 @@ from attrs import define
 from homeserver.core.events import Event, StateKey
 from homeserver.core.identifiers import ServerName
 from homeserver.core.log import STATE
-from homeserver.core.timeline import Status, TimelineEvent
+from homeserver.core.timeline import Status, TimelineEvent, ordering_at
 from homeserver.services.admission import change_state, store_event
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.live_rooms import LiveRooms
@@ -73,8 +73,9 @@ def _arrive(
         change_state(tx, server, nid, position, key, None)
     present = rooms.by_nid(tx.connection, nid)
     assert present is not None, "the room was found or founded above"
-    change_state(tx, server, nid, store_event(tx, nid, join), event.key, join)
+    joined_at = store_event(tx, nid, join)
+    change_state(tx, server, nid, joined_at, event.key, join)
     rooms.advance(tx, nid, present.generation, (event.event_id,))
     rooms.set_joined(tx, nid, True)
     for event_id in event.prev_events:
-        backward_extremities.insert(tx, nid, event_id, event.depth)
+        backward_extremities.insert(tx, nid, event_id, ordering_at(joined_at))

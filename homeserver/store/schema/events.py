@@ -70,8 +70,8 @@ backward_extremities = Table(
     METADATA,
     number("room_nid", primary_key=True, autoincrement=False),
     string("event_id", primary_key=True),
-    # The least depth of an event that refers to it.
-    number("depth"),
+    # Of an event that follows it.
+    number("ordering"),
     sqlite_with_rowid=False,
 )
 

@@ -32,8 +32,8 @@ def name(sender: UserID, text: str) -> Draft:
 class AcceptanceTests(DatabaseCase):
     """alice's server has the room, bob's comes in; each test says what then crosses between them."""
 
-    async def setUp(self) -> None:
-        await super().setUp()
+    def setUp(self) -> None:
+        super().setUp()
         self.one = room_services(self.database)
         other = open_database(self.enterContext(fresh_settings(self.kind)), reactor)  # type: ignore[arg-type]
         self.addCleanup(other.close)

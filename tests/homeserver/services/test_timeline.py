@@ -21,8 +21,8 @@ def message(sender: UserID, body: str) -> Draft:
 
 @each_database
 class TimelineTests(DatabaseCase):
-    async def setUp(self) -> None:
-        await super().setUp()
+    def setUp(self) -> None:
+        super().setUp()
         self.rooms = room_services(self.database)
 
     async def timeline_of(self, room_id: RoomID) -> list[tuple[str, str | None]]:

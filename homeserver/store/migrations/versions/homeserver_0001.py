@@ -46,7 +46,7 @@ def upgrade() -> None:
         "backward_extremities",
         number("room_nid", primary_key=True, autoincrement=False),
         string("event_id", primary_key=True),
-        number("depth"),
+        number("ordering"),
         sa.PrimaryKeyConstraint("room_nid", "event_id", name=op.f("pk_backward_extremities")),
         sqlite_with_rowid=False,
     )
