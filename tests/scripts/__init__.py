@@ -1,0 +1,1 @@
+"""Of the command, and of what developers run."""
