@@ -22,6 +22,18 @@ to_device = Table(
     sqlite_with_rowid=False,
 )
 
+# Where an answer could not hold all that waited for a device: who comes back with that token, or a later one, has the
+# messages up to *delivered* and no others.
+to_device_batches = Table(
+    "to_device_batches",
+    METADATA,
+    string("user_id", primary_key=True),
+    string("device_id", primary_key=True),
+    number("token"),
+    number("delivered"),
+    sqlite_with_rowid=False,
+)
+
 # Messages to devices that peers have sent and that were delivered.
 to_device_seen = Table(
     "to_device_seen",
@@ -87,8 +99,6 @@ cross_signing_keys = Table(
     string("usage", primary_key=True),
     # JSON, without signatures by others.
     string("key"),
-    # An upload without the password is allowed until then.
-    number("replaceable_until_ms", nullable=True),
     sqlite_with_rowid=False,
 )
 
@@ -102,8 +112,10 @@ key_signatures = Table(
     string("signer_user_id", primary_key=True),
     string("signer_key_id", primary_key=True),
     string("signature"),
+    number("position"),
     sqlite_with_rowid=False,
 )
+Index("ix_key_signatures_signer_user_id_position", key_signatures.c.signer_user_id, key_signatures.c.position)
 
 # The newest change of each user's devices or cross-signing keys.
 device_list_changes = Table(
@@ -111,22 +123,30 @@ device_list_changes = Table(
     METADATA,
     string("user_id", primary_key=True),
     number("position"),
-    # Of the federation's m.device_list_update, for local users: counts their updates.
-    number("stream_id"),
     sqlite_with_rowid=False,
 )
 Index("ix_device_list_changes_position", device_list_changes.c.position)
 
-# Who no longer shares an encrypted room with whom: what a client must stop tracking.
-device_list_departures = Table(
-    "device_list_departures",
+# Of local users: how many m.device_list_update were sent for them.
+device_list_streams = Table(
+    "device_list_streams",
     METADATA,
     string("user_id", primary_key=True),
-    string("other_user_id", primary_key=True),
-    number("position"),
+    number("stream_id"),
     sqlite_with_rowid=False,
 )
-Index("ix_device_list_departures_position", device_list_departures.c.user_id, device_list_departures.c.position)
+
+# What other servers were last told of the devices and cross-signing keys of local users.
+announced_devices = Table(
+    "announced_devices",
+    METADATA,
+    string("user_id", primary_key=True),
+    # '': the cross-signing keys
+    string("device_id", primary_key=True),
+    # A hash of what was said.
+    string("digest"),
+    sqlite_with_rowid=False,
+)
 
 # Device lists of users of other servers, as far as they are followed.
 remote_device_lists = Table(
@@ -187,7 +207,7 @@ dehydrated_devices = Table(
     METADATA,
     string("user_id", primary_key=True),
     string("device_id"),
-    # JSON
+    # JSON, which only the user can read.
     string("device_data"),
     sqlite_with_rowid=False,
 )

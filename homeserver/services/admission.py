@@ -129,6 +129,7 @@ def _admit(tx: Write, request: Append, admission: Admission) -> None:
         state.assign(tx, entry.nid, state.insert_state(tx, request.room_nid, delta, base_position=position - 1))
     for key, current in admission.changes.items():
         change_state(tx, request.server, request.room_nid, position, key, current)
+        _log_remote_member(tx, request, key, current)
     # What resolution changed beside the event itself has no event in the timeline to show it.
     if any(current is not entry for current in admission.changes.values()):
         tx.log(STATE, request.room_id)
@@ -165,6 +166,14 @@ def change_state(
         event_nid=nid,
         sender=user_id if event is None else event.sender,
     )
+
+
+def _log_remote_member(tx: Write, request: Append, key: StateKey, current: TimelineEvent | None) -> None:
+    """Who follows the log knows when a user of another server has come into a room, or is in it no more."""
+    if key[0] != "m.room.member" or server_of(UserID(key[1])) == request.server:
+        return
+    if current is None or current.event.membership in {"join", "leave", "ban"}:
+        tx.log(REMOTE_MEMBERSHIP, key[1], request.room_nid)
 
 
 def carry_out(tx: Write, redaction: Redaction) -> None:
