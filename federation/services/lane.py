@@ -87,6 +87,7 @@ class Lane:
     _read_upto: Position = field(init=False, default=Position(0))
     _away_since_ms: int | None = field(init=False, default=None)
     _refusals: int = field(init=False, default=0)
+    _refusals_for_good: int = field(init=False, default=0)
     _refused_at_ms: int = field(init=False, default=0)
 
     def resume(self, backlog: outbox.Backlog) -> None:
@@ -191,15 +192,16 @@ class Lane:
             return Delivery.TRY_LATER
         except PeerFault as fault:
             return self._refused(fault)
-        self._refusals = 0
+        self._refusals = self._refusals_for_good = 0
         return Delivery.DONE
 
     def _refused(self, fault: PeerFault) -> Delivery:
         self._refusals += 1
-        for_good = 400 <= fault.status < 500 and fault.status not in _PASSING
-        if for_good and self._refusals >= REFUSALS_MAX:
+        if 400 <= fault.status < 500 and fault.status not in _PASSING:
+            self._refusals_for_good += 1
+        if self._refusals_for_good >= REFUSALS_MAX:
             log.warning("a transaction was refused for good", destination=self.destination, status=fault.status)
-            self._refusals = 0
+            self._refusals = self._refusals_for_good = 0
             return Delivery.DONE
         retry = self.around.settings.retry
         wait = wait_ms(self._refusals, int(retry.min_seconds * 1000), int(retry.max_seconds * 1000), self.around.dice())
