@@ -62,7 +62,7 @@ def _completed(settings: Settings, folder: Path) -> Settings:
         database = evolve(database, url=f"{_SQLITE}{folder / path}")
     registration = settings.registration
     if registration.enabled is None:
-        registration = evolve(registration, enabled=settings.is_trial)
+        registration = evolve(registration, enabled=settings.registration_is_open)
     return evolve(settings, data_dir=data_dir, database=database, registration=registration)
 
 

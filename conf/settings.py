@@ -11,11 +11,14 @@ from homeserver.core.identifiers import ServerName
 from homeserver.http.client.wellknown import SupportSettings
 from homeserver.http.outbound import OutboundSettings
 from homeserver.http.settings import HTTPSettings, ListenerSettings
+from homeserver.services.account_data import AccountDataSettings
 from homeserver.services.login_failures import LoginFailureSettings
 from homeserver.services.password_hashes import PasswordSettings
 from homeserver.services.presence import PresenceSettings
 from homeserver.services.rate_limits import RateLimitSettings
-from homeserver.services.settings import EmailSettings, RegistrationSettings, RoomSettings
+from homeserver.services.registration import RegistrationSettings
+from homeserver.services.sessions import SessionSettings
+from homeserver.services.settings import EmailSettings, RoomSettings
 from homeserver.store.settings import DatabaseSettings
 
 
@@ -68,10 +71,14 @@ class Settings:
     """What is taken in."""
     registration: RegistrationSettings = RegistrationSettings()
     """Who may make an account."""
+    sessions: SessionSettings = SessionSettings()
+    """How long a login lasts."""
     passwords: PasswordSettings = PasswordSettings()
     """Passwords."""
     login_failures: LoginFailureSettings = LoginFailureSettings()
     """How many wrong passwords are taken; off together with rate_limits."""
+    account_data: AccountDataSettings = AccountDataSettings()
+    """What clients keep here."""
     rate_limits: RateLimitSettings = RateLimitSettings()
     """How often one account, or one address without an account, may ask for things."""
     rooms: RoomSettings = RoomSettings()
@@ -95,6 +102,11 @@ class Settings:
     def baseurl(self) -> str:
         """Where clients reach this server, without a slash at the end."""
         return (self.public_baseurl or self.listeners[0].url).rstrip("/")
+
+    @property
+    def registration_is_open(self) -> bool:
+        """Whether strangers may make accounts."""
+        return self.is_trial if self.registration.enabled is None else self.registration.enabled
 
     @property
     def is_trial(self) -> bool:

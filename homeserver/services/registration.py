@@ -32,8 +32,11 @@ from homeserver.store.write import Write
 class RegistrationSettings:
     """Who may make an account."""
 
-    enabled: bool = False
-    """Whether strangers may make accounts at all."""
+    enabled: bool | None = None
+    """
+    Whether strangers may make accounts at all. Unset: only while server_name is localhost or a loopback address, that
+    is while you are trying things out.
+    """
     allow_guests: bool = False
     """Whether strangers may look around as guests, without an account to come back to."""
     tokens_required: bool = False

@@ -1,4 +1,4 @@
-"""Settings of accounts, rooms and mail that belong to no single service."""
+"""Settings of rooms and mail that belong to no single service."""
 
 from typing import Any
 
@@ -10,26 +10,6 @@ from homeserver.core.versions import DEFAULT_ROOM_VERSION, ROOM_VERSIONS
 def _is_room_version(_: Any, attribute: "Attribute[str]", version: str) -> None:
     if version not in ROOM_VERSIONS:
         raise ValueError(f"{attribute.name} must be one of {', '.join(ROOM_VERSIONS)}")
-
-
-@frozen
-class RegistrationSettings:
-    """Who may make an account."""
-
-    enabled: bool | None = None
-    """
-    Whether users make accounts themselves. Unset: only while server_name is localhost or a loopback address, that is
-    while you are trying things out.
-    """
-    allow_guests: bool = False
-    """Whether clients may look around as guests, without an account."""
-    tokens_required: bool = False
-    """Whether a new account needs a registration token that an administrator has made."""
-
-    @property
-    def is_open(self) -> bool:
-        """Whether strangers may make accounts; once settings have been read, ``enabled`` is never unset."""
-        return bool(self.enabled)
 
 
 @frozen

@@ -52,7 +52,7 @@ class GoodSettingsTests(TestCase):
         self.assertIsNone(plain.tls)
         assert tls.tls is not None
         self.assertEqual(Path("/etc/folkmoot/tls.crt"), tls.tls.certificate)
-        self.assertEqual((True, True), (settings.registration.is_open, settings.registration.allow_guests))
+        self.assertEqual((True, True), (settings.registration_is_open, settings.registration.allow_guests))
         self.assertEqual(8, settings.passwords.argon2_memory_kib)
         self.assertIs(False, settings.rate_limits.enabled)
         self.assertEqual("10", settings.rooms.default_version)
@@ -74,7 +74,7 @@ class GoodSettingsTests(TestCase):
         self.assertEqual("sqlite:////etc/folkmoot/folkmoot-data/folkmoot.db", settings.database.url)
         self.assertEqual("http://127.0.0.1:8008", settings.baseurl)
         self.assertEqual("localhost", settings.server_name)
-        self.assertTrue(settings.registration.is_open)
+        self.assertTrue(settings.registration_is_open)
 
     def test_accounts_are_for_whoever_asks_only_while_trying_out(self) -> None:
         """A server with a real name waits until its administrator says so."""
@@ -88,7 +88,7 @@ class GoodSettingsTests(TestCase):
             ("localhost.example.org", False),
         ):
             with self.subTest(server_name=name):
-                self.assertIs(is_open, parsed(server_name=name).registration.is_open)
+                self.assertIs(is_open, parsed(server_name=name).registration_is_open)
 
     def test_paths_of_databases_are_paths_like_others(self) -> None:
         """Relative to the folder of the file; of other databases nothing is touched."""

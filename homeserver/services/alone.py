@@ -1,0 +1,60 @@
+"""
+A server by itself: nobody to ask beside it, and no application service.
+
+Each of these is a port of which there is nothing; what has no peers answers as if none could be reached.
+"""
+
+from collections.abc import Sequence
+from typing import NoReturn
+
+from attrs import frozen
+
+from homeserver.core.canonical import JSONObject
+from homeserver.core.events import Event
+from homeserver.core.identifiers import DeviceID, RoomAlias, RoomID, ServerName, UserID, server_of
+from homeserver.core.profiles import Profile
+from homeserver.services.callers import Caller
+from homeserver.services.ports import PeerUnreachable
+from homeserver.services.refusals import Unreachable
+
+_REASON = "This server does not speak to other servers."
+
+
+@frozen
+class NoPeers:
+    """Implements ``ports.RemoteRooms`` and ``ports.RemoteProfiles``."""
+
+    async def join(self, user_id: UserID, room_id: RoomID, via: Sequence[ServerName], content: JSONObject) -> None:
+        self._refuse()
+
+    async def knock(self, user_id: UserID, room_id: RoomID, via: Sequence[ServerName], content: JSONObject) -> None:
+        self._refuse()
+
+    async def leave(self, user_id: UserID, room_id: RoomID, via: Sequence[ServerName], content: JSONObject) -> None:
+        self._refuse()
+
+    async def sign_invite(self, invite: Event, room_state: Sequence[Event]) -> Event:
+        self._refuse()
+
+    async def resolve_alias(self, alias: RoomAlias) -> tuple[RoomID, Sequence[ServerName]]:
+        self._refuse()
+
+    async def fetch(self, user_id: UserID, field: str | None) -> Profile:
+        raise PeerUnreachable(server_of(user_id), _REASON)
+
+    def _refuse(self) -> NoReturn:
+        raise Unreachable(_REASON)
+
+
+@frozen
+class NoAppservices:
+    """Implements ``ports.Appservices``."""
+
+    async def caller(self, token: str, *, user_id: UserID | None, device_id: DeviceID | None) -> Caller | None:
+        return None
+
+    def is_reserved(self, user_id: UserID, appservice_id: str | None) -> bool:
+        return False
+
+    def owns(self, appservice_id: str, user_id: UserID) -> bool:
+        return False
