@@ -12,7 +12,7 @@ from homeserver.core.drafts import Transaction
 from homeserver.core.events import StateKey
 from homeserver.core.hashes import encode_event
 from homeserver.core.identifiers import EventID, RoomID, ServerName, UserID, server_of
-from homeserver.core.log import EVENT, MEMBERSHIP, REDACTED, RELAY, STATE, STORED, Position
+from homeserver.core.log import EVENT, MEMBERSHIP, REDACTED, RELAY, REMOTE_MEMBERSHIP, STATE, STORED, Position
 from homeserver.core.redaction import redact
 from homeserver.core.relations import relation_of
 from homeserver.core.timeline import Status, TimelineEvent, ordering_at
