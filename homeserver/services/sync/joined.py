@@ -1,0 +1,128 @@
+"""The rooms that the user is in: their timelines, states and summaries."""
+
+from collections.abc import Iterable, Iterator
+
+from attrs import define
+
+from homeserver.core.identifiers import RoomID
+from homeserver.core.log import EVENT, STATE, Position
+from homeserver.services.recent_events import RecentEvents, Window
+from homeserver.services.summaries import Summaries, Summary
+from homeserver.services.sync.lazy_members import SentMembers
+from homeserver.services.sync.rendering import Rendering
+from homeserver.services.sync.section import SyncBody, SyncSpan
+from homeserver.services.sync.settings import SyncSettings
+from homeserver.services.sync.states import States
+from homeserver.services.sync.timelines import RoomSpan, RoomTimeline, Timelines
+from homeserver.store import windows
+from homeserver.store.database import Database
+from homeserver.store.memberships import Membership
+from homeserver.store.windows import MEMBER
+
+
+@define(eq=False)
+class JoinedRooms:
+    """
+    Rooms of which something changed.
+
+    A first sync gives all of them; so does a room that the client knows nothing of, as the user has just joined.
+    """
+
+    database: Database
+    recent: RecentEvents
+    timelines: Timelines
+    states: States
+    summaries: Summaries
+    sent: SentMembers
+    settings: SyncSettings = SyncSettings()
+
+    async def write(self, span: SyncSpan, body: SyncBody) -> None:
+        """The rooms with news are in *body*."""
+        self.sent.begin(span)
+        rooms = await self._room_spans(span, [row for row in _rows(span) if _is_wanted(span, row.room_id)])
+        if not rooms:
+            return
+        limit = span.filter.room.timeline.limit_within(self.settings.timeline_default, self.settings.timeline_max)
+        found = await self.recent.latest_of([room.stretch(limit) for room in rooms])
+        rendering = Rendering(span)
+        for room, window in zip(rooms, found, strict=True):
+            await self._write_room(span, rendering, body, room, window, limit)
+
+    async def _room_spans(self, span: SyncSpan, rows: list[Membership]) -> list[RoomSpan]:
+        upto, since = span.upto.position, None if span.since is None else span.since.position
+        if since is None:
+            return [RoomSpan(row, None, upto) for row in rows]
+        moved = [row for row in rows if row.position > since]
+        before = {}
+        if moved:
+            before = await self.database.read(
+                windows.memberships_as_of, span.user_id, [row.room_nid for row in moved], since
+            )
+        # Who was in the room already knows it, whatever happened since.
+        return [
+            RoomSpan(row, None if row.position > since and before[row.room_nid] != "join" else since, upto)
+            for row in rows
+        ]
+
+    async def _write_room(
+        self, span: SyncSpan, rendering: Rendering, body: SyncBody, room: RoomSpan, window: Window, limit: int
+    ) -> None:
+        timeline = await self.timelines.choose(span, room, window, limit)
+        is_new = room.since is None
+        whole = is_new or span.full_state
+        summary = await self._summary(span, timeline, whole)
+        lazy = span.filter.room.state.lazy_load_members
+        heroes = summary.heroes(span.user_id) if summary is not None and lazy else ()
+        state_ids = await self.states.of(span, timeline, whole, heroes)
+        state = await self.states.render(span, rendering, state_ids)
+        if not (is_new or whole or timeline.shown or state):
+            return
+        part = body.joined(room.row.room_id)
+        part["timeline"] = await self.timelines.render(rendering, timeline)
+        part[body.state_name] = {"events": state}
+        if summary is not None:
+            part["summary"] = summary.to_json(span.user_id)
+        if is_new:
+            body.newly_joined.add(room.row.room_id)
+
+    async def _summary(self, span: SyncSpan, timeline: RoomTimeline, whole: bool) -> Summary | None:
+        room = timeline.room
+        if whole or await self._members_changed(span, timeline):
+            return await self.summaries.of(room.row.room_nid, room.upto)
+        return None
+
+    async def _members_changed(self, span: SyncSpan, timeline: RoomTimeline) -> bool:
+        room = timeline.room
+        if any(event.event.type == MEMBER for event, _ in timeline.shown):
+            return True
+        if not (timeline.limited or timeline.state_hidden or span.changes.touches(STATE, room.row.room_id)):
+            return False
+        after = room.since if room.since is not None else Position(0)
+        changes = await self.database.read(windows.changes, room.row.room_nid, after, room.upto)
+        return any(change.key[0] == MEMBER for change in changes)
+
+
+def _rows(span: SyncSpan) -> Iterable[Membership]:
+    """The rooms in which anything may have happened."""
+    joined = span.rooms.joined
+    events, states = span.changes.of_kind(EVENT), span.changes.of_kind(STATE)
+    if span.since is None or span.full_state or events is None or states is None:
+        return joined.values()
+    return _touched(span, events | states if states else events)
+
+
+def _touched(span: SyncSpan, room_ids: frozenset[str]) -> Iterator[Membership]:
+    joined = span.rooms.joined
+    for room_id in room_ids:
+        row = joined.get(RoomID(room_id))
+        if row is not None:
+            yield row
+    if span.rooms.changed_at > span.after:
+        # A join may have come to pass without an event of its own, by resolution.
+        for room_id, row in joined.items():
+            if row.position > span.after and room_id not in room_ids:
+                yield row
+
+
+def _is_wanted(span: SyncSpan, room_id: RoomID) -> bool:
+    return span.filter.room.admits_room(room_id)

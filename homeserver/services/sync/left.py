@@ -1,0 +1,87 @@
+"""
+The rooms that the user has left, was put out of or banned from: once when it happens, and all of them on request.
+
+Spec: client-server-api#leaving-rooms
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from attrs import define
+
+from homeserver.core.log import Position
+from homeserver.services.recent_events import RecentEvents, Window
+from homeserver.services.sync.rendering import Rendering
+from homeserver.services.sync.section import SyncBody, SyncSpan
+from homeserver.services.sync.settings import SyncSettings
+from homeserver.services.sync.states import States
+from homeserver.services.sync.timelines import RoomSpan, Timelines
+from homeserver.store import windows
+from homeserver.store.database import Database
+from homeserver.store.memberships import Membership
+
+LEFT: Final = frozenset({"leave", "ban"})
+
+
+@define(eq=False)
+class LeftRooms:
+    """Rooms as they were when the user left them."""
+
+    database: Database
+    recent: RecentEvents
+    timelines: Timelines
+    states: States
+    settings: SyncSettings = SyncSettings()
+
+    async def write(self, span: SyncSpan, body: SyncBody) -> None:
+        """The rooms left within the span are in *body*; on a first sync those that the filter wants."""
+        rows = list(_rows(span))
+        if not rows:
+            return
+        before: dict[int, str | None] = {}
+        if span.since is not None:
+            nids = [row.room_nid for row in rows]
+            before = await self.database.read(windows.memberships_as_of, span.user_id, nids, span.since.position)
+        limit = span.filter.room.timeline.limit_within(self.settings.timeline_default, self.settings.timeline_max)
+        rooms = [_span(span, row, before.get(row.room_nid)) for row in rows]
+        found = await self.recent.latest_of([room.stretch(limit) for room in rooms])
+        rendering = Rendering(span)
+        for room, window in zip(rooms, found, strict=True):
+            await self._write_room(span, rendering, body, room, window, limit)
+
+    async def _write_room(
+        self, span: SyncSpan, rendering: Rendering, body: SyncBody, room: RoomSpan, window: Window, limit: int
+    ) -> None:
+        timeline = await self.timelines.choose(span, room, window, limit)
+        # Of a room that the user was not in, the state is none of their business.
+        was_in = room.since is not None or await self._left_it(room)
+        state_ids = await self.states.of(span, timeline, room.since is None, ()) if was_in else []
+        body.has_news = True
+        body.leave[room.row.room_id] = {
+            "timeline": await self.timelines.render(rendering, timeline),
+            body.state_name: {"events": await self.states.render(span, rendering, state_ids)},
+            "account_data": {"events": []},
+        }
+
+    async def _left_it(self, room: RoomSpan) -> bool:
+        """Whether the user was joined until then: declining an invite is no leaving."""
+        key = ("m.room.member", room.row.user_id)
+        history = await self.database.read(windows.history_of_key, room.row.room_nid, key, room.upto)
+        return len(history) > 1 and history[-2][1] == "join"
+
+
+def _span(span: SyncSpan, row: Membership, before: str | None) -> RoomSpan:
+    """Up to the moment of leaving; from the last sync on, if the user was in the room then."""
+    since = span.since.position if span.since is not None and before == "join" else None
+    return RoomSpan(row, since, Position(min(row.position, span.upto.position)))
+
+
+def _rows(span: SyncSpan) -> Iterator[Membership]:
+    if span.since is None and not span.filter.room.include_leave:
+        return
+    if span.since is not None and span.rooms.changed_at <= span.since.position:
+        return
+    for room_id, row in span.rooms.rows.items():
+        is_left = row.membership in LEFT and not row.forgotten and row.position > span.after
+        if is_left and span.filter.room.admits_room(room_id):
+            yield row

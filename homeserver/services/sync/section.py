@@ -1,0 +1,145 @@
+"""
+What every section of a sync shares: the span that one answer covers, and the body that it is written into.
+
+A section is asked once for each answer, and writes what is new to its reader.  Higher packages add sections of their
+own.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from attrs import define, field, frozen
+
+from homeserver.core.canonical import JSONObject
+from homeserver.core.filters import Filter, RoomFilter
+from homeserver.core.identifiers import DeviceID, RoomID, UserID
+from homeserver.core.log import LogEntry, Position
+from homeserver.core.sync_tokens import PaginationToken, SyncToken
+from homeserver.core.timeline import ordering_at
+from homeserver.services.memberships import UserRooms
+
+
+@frozen(eq=False)
+class Changes:
+    """
+    What the log says in a span, for whomever: ``{kind: {subject, …}}``.
+
+    None: the span begins before what is in memory, and anything may have changed.
+    """
+
+    subjects: Mapping[str, frozenset[str]] | None
+
+    def touches(self, kind: str, subject: str) -> bool:
+        """Whether there may be an entry of that kind and subject."""
+        return self.subjects is None or subject in self.subjects.get(kind, ())
+
+    def of_kind(self, kind: str) -> frozenset[str] | None:
+        """The subjects of all entries of a kind; None: not known."""
+        return None if self.subjects is None else self.subjects.get(kind, frozenset())
+
+
+ANYTHING = Changes(None)
+
+
+def changes_of(entries: Iterable[LogEntry]) -> Changes:
+    """What *entries* say."""
+    subjects: dict[str, set[str]] = {}
+    for entry in entries:
+        subjects.setdefault(entry.kind, set()).add(entry.subject)
+    return Changes({kind: frozenset(names) for kind, names in subjects.items()})
+
+
+@frozen(eq=False)
+class SyncSpan:
+    """
+    Who asks, and from where to where one answer goes: what happened at positions in ``(since, upto]``.
+
+    *since* is None for a first sync: then everything is new.
+    """
+
+    user_id: UserID
+    device_id: DeviceID | None
+    filter: Filter
+    since: SyncToken | None
+    upto: SyncToken
+    rooms: UserRooms
+    """As they are at *upto*."""
+    changes: Changes
+    ignored: frozenset[UserID]
+    now_ms: int
+    full_state: bool = False
+    """Whole states, though the timelines go on from *since*."""
+    state_after: bool = False
+    """States are those at the end of the timelines.  Spec: client-server-api#get_matrixclientv3sync"""
+
+    state_after_name: str = "state_after"
+    """What the client calls that."""
+
+    @property
+    def after(self) -> Position:
+        """The position of *since*; before everything for a first sync."""
+        return Position(0) if self.since is None else self.since.position
+
+    @property
+    def wants_rooms(self) -> RoomFilter:
+        return self.filter.room
+
+
+@define(eq=False)
+class SyncBody:
+    """
+    The answer as far as it is written.
+
+    *top*: the members of the whole beside ``rooms``; the four others are rooms by what the user is to them.
+
+    *has_news*: a client that waits is answered; what is in every answer anyway is no news.
+    """
+
+    span: SyncSpan
+    top: JSONObject = field(factory=dict)
+    join: dict[RoomID, JSONObject] = field(factory=dict)
+    invite: dict[RoomID, JSONObject] = field(factory=dict)
+    knock: dict[RoomID, JSONObject] = field(factory=dict)
+    leave: dict[RoomID, JSONObject] = field(factory=dict)
+    newly_joined: set[RoomID] = field(factory=set)
+    """Rooms in *join* of which the client knows nothing yet; everything about them is new."""
+    has_news: bool = False
+
+    def joined(self, room_id: RoomID) -> JSONObject:
+        """The part of a joined room, for writing into; it has every member that clients look for."""
+        self.has_news = True
+        room = self.join.get(room_id)
+        if room is None:
+            room = self.join[room_id] = {
+                "timeline": {"events": [], "limited": False, "prev_batch": self.end},
+                self.state_name: {"events": []},
+                "ephemeral": {"events": []},
+                "account_data": {"events": []},
+            }
+        return room
+
+    @property
+    def state_name(self) -> str:
+        """Where the state of a room goes.  Spec: client-server-api#get_matrixclientv3sync"""
+        return self.span.state_after_name if self.span.state_after else "state"
+
+    @property
+    def end(self) -> str:
+        """The token from which to page back through a room of which nothing is shown."""
+        return str(PaginationToken(ordering_at(self.span.upto.position)))
+
+    def to_json(self) -> JSONObject:
+        """The whole answer."""
+        body: JSONObject = {"next_batch": str(self.span.upto), **self.top}
+        parts = (("join", self.join), ("invite", self.invite), ("knock", self.knock), ("leave", self.leave))
+        rooms: JSONObject = {name: part for name, part in parts if part}  # type: ignore[misc]
+        if rooms:
+            body["rooms"] = rooms
+        return body
+
+
+class SyncSection(Protocol):
+    """One kind of news."""
+
+    async def write(self, span: SyncSpan, body: SyncBody) -> None:
+        """What is new in *span* is in *body*, and *body.has_news* is set if that is anything."""

@@ -1,0 +1,125 @@
+"""
+Answers a sync: at once when there is news, and otherwise as soon as there is some.
+
+Spec: client-server-api#syncing
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from attrs import define, evolve, field, frozen
+
+from homeserver.core.canonical import JSONObject
+from homeserver.core.filters import Filter
+from homeserver.core.identifiers import DeviceID, UserID
+from homeserver.core.log import Position
+from homeserver.core.presence import PresenceState
+from homeserver.core.sync_tokens import SyncToken
+from homeserver.services.clock import Clock, now_ms
+from homeserver.services.ephemeral import EphemeralSerial
+from homeserver.services.ignored_users import IgnoredUsers
+from homeserver.services.log_tail import LogTail
+from homeserver.services.memberships import Memberships
+from homeserver.services.presence import PresenceBoard
+from homeserver.services.sync.section import ANYTHING, Changes, SyncBody, SyncSection, SyncSpan, changes_of
+from homeserver.services.sync.settings import SyncSettings
+from homeserver.services.wakeups import Wakeups
+
+SHARED_MAX: Final = 16
+"""Spans whose changes are kept, for all who wait for the same."""
+
+
+@frozen
+class SyncRequest:
+    """What a client asks."""
+
+    user_id: UserID
+    device_id: DeviceID | None
+    filter: Filter
+    since: SyncToken | None = None
+    timeout_ms: int = 0
+    full_state: bool = False
+    state_after: bool = False
+    set_presence: PresenceState | None = None
+    state_name: str = "state_after"
+    """What the state after a timeline is called."""
+
+
+@define(eq=False)
+class Sync:
+    """
+    Asks the sections, in their order.
+
+    Followers of the log's tail that the sections rest upon come before ``wakeups``: who is woken finds them up to date.
+    """
+
+    clock: Clock
+    tail: LogTail
+    serial: EphemeralSerial
+    memberships: Memberships
+    wakeups: Wakeups
+    ignored: IgnoredUsers
+    presence: PresenceBoard
+    sections: Sequence[SyncSection]
+    settings: SyncSettings = SyncSettings()
+    _shared: dict[tuple[Position, Position], Changes] = field(init=False, factory=dict)
+
+    async def answer(self, request: SyncRequest) -> JSONObject:
+        """
+        What is new since *request.since*, with the token to go on from.
+
+        Without news it comes when the timeout is over.  A first sync, and one with the full state, never waits.
+        """
+        waits = request.since is not None and not request.full_state
+        wait_ms = min(max(request.timeout_ms, 0), int(self.settings.timeout_max_seconds * 1000)) if waits else 0
+        deadline = self.clock.seconds() + wait_ms / 1000
+        rooms = await self.memberships.of(request.user_id)
+        self.presence.syncing(request.user_id, request.device_id, request.set_presence, rooms, wait_ms)
+        with self.wakeups.listen(request.user_id) as bell:
+            while True:
+                bell.silence()
+                body = await self._once(request)
+                left = deadline - self.clock.seconds()
+                if body.has_news or left <= 0:
+                    return body.to_json()
+                # Nothing up to here was for this reader: what comes after is looked at alone.
+                request = evolve(request, since=body.span.upto)
+                await bell.wait(left)
+
+    async def _once(self, request: SyncRequest) -> SyncBody:
+        rooms = await self.memberships.of(request.user_id)
+        ignored = await self.ignored.of(request.user_id)
+        # From here to the span there is no await: rooms and token belong together.
+        rooms = self.memberships.cached(request.user_id) or rooms
+        position, since = self.tail.head, request.since
+        if since is not None and since.position > position:
+            # Another process has seen more of the log than this one has.
+            position = since.position
+        span = SyncSpan(
+            request.user_id,
+            request.device_id,
+            request.filter,
+            since,
+            SyncToken(position, self.serial.head),
+            rooms,
+            ANYTHING if since is None else self._changes(since.position, position),
+            ignored,
+            now_ms(self.clock),
+            request.full_state,
+            request.state_after,
+            request.state_name,
+        )
+        body = SyncBody(span)
+        for section in self.sections:
+            await section.write(span, body)
+        return body
+
+    def _changes(self, after: Position, upto: Position) -> Changes:
+        """What the log says between the two, looked through once for all who ask."""
+        found = self._shared.get((after, upto))
+        if found is None:
+            entries = self.tail.between(after, upto) if upto - after <= self.settings.entries_max else None
+            found = self._shared[after, upto] = ANYTHING if entries is None else changes_of(entries)
+            while len(self._shared) > SHARED_MAX:
+                del self._shared[next(iter(self._shared))]
+        return found

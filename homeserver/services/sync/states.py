@@ -1,0 +1,143 @@
+"""
+The state that goes with a timeline: what a client must know beside the events that it is shown.
+
+Clients apply the timeline's state events on top of it, or with ``state_after`` do not.
+
+Spec: client-server-api#syncing, proposals/4222
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from attrs import define
+
+from homeserver.core.canonical import JSON
+from homeserver.core.events import StateKey
+from homeserver.core.identifiers import EventID, UserID
+from homeserver.core.log import STATE
+from homeserver.core.timeline import TimelineEvent
+from homeserver.services.client_events import ClientEvents
+from homeserver.services.known_events import KnownEvents
+from homeserver.services.sync.lazy_members import SentMembers
+from homeserver.services.sync.rendering import Rendering
+from homeserver.services.sync.section import SyncSpan
+from homeserver.services.sync.timelines import RoomTimeline
+from homeserver.store import windows
+from homeserver.store.database import Database
+from homeserver.store.windows import MEMBER, StateChange
+
+
+@define(eq=False)
+class States:
+    """Finds states and their differences, and renders them."""
+
+    database: Database
+    known: KnownEvents
+    client_events: ClientEvents
+    sent: SentMembers
+
+    async def of(
+        self, span: SyncSpan, timeline: RoomTimeline, whole: bool, heroes: Collection[UserID]
+    ) -> list[EventID]:
+        """
+        The events of the state that goes with *timeline*: all of it (*whole*), or what changed.
+
+        *heroes*: members to be told of in any case, with lazy loading.
+        """
+        lazy = span.filter.room.state.lazy_load_members
+        senders = _senders(timeline) if lazy else set()
+        if whole:
+            members = senders | set(heroes) | {span.user_id} if lazy else None
+            found = await self._whole(span, timeline, members)
+        else:
+            found = await self._changed(span, timeline) if _needs_changes(span, timeline) else {}
+            if lazy:
+                found |= await self._members(span, timeline, senders | set(heroes), found)
+        if lazy:
+            self._remember(span, timeline, found)
+        return list(found.values())
+
+    async def render(self, span: SyncSpan, rendering: Rendering, event_ids: Sequence[EventID]) -> list[JSON]:
+        """The state as the reader gets it."""
+        if not event_ids:
+            return []
+        events = await self.known.by_ids(event_ids)
+        admits = span.filter.room.state
+        wanted: list[TimelineEvent] = [
+            events[event_id] for event_id in event_ids if admits.admits(events[event_id].event)
+        ]
+        copies = await self.client_events.in_state(wanted)
+        return [rendering.render(event, copy) for event, copy in zip(wanted, copies, strict=True)]
+
+    async def _whole(
+        self, span: SyncSpan, timeline: RoomTimeline, members: Collection[UserID] | None
+    ) -> dict[StateKey, EventID]:
+        room = timeline.room
+        found = await self.database.read(windows.state_ids, room.row.room_nid, room.upto, members=members)
+        shown = _shown_keys(timeline)
+        if shown and not span.state_after:
+            # The client applies these itself, on top of what was before.
+            before = await self.database.read(windows.entry_ids, room.row.room_nid, shown, timeline.before)
+            for key, event_id in before.items():
+                if event_id is None:
+                    found.pop(key, None)
+                else:
+                    found[key] = event_id
+        return found
+
+    async def _changed(self, span: SyncSpan, timeline: RoomTimeline) -> dict[StateKey, EventID]:
+        room = timeline.room
+        assert room.since is not None, "what changed is what changed since then"
+        changes = await self.database.read(windows.changes, room.row.room_nid, room.since, room.upto)
+        return _latest(changes, timeline, {} if span.state_after else dict.fromkeys(_shown_keys(timeline)))
+
+    async def _members(
+        self, span: SyncSpan, timeline: RoomTimeline, wanted: Iterable[UserID], found: Mapping[StateKey, EventID]
+    ) -> dict[StateKey, EventID]:
+        """The memberships of those that the device has not been told of."""
+        room_nid = timeline.room.row.room_nid
+        unknown = self.sent.unknown(span, room_nid, wanted)
+        keys = {(MEMBER, user_id) for user_id in unknown} - found.keys()
+        if not keys:
+            return {}
+        at = timeline.room.upto if span.state_after else timeline.before
+        entries = await self.database.read(windows.entry_ids, room_nid, keys, at)
+        return {key: event_id for key, event_id in entries.items() if event_id is not None}
+
+    def _remember(self, span: SyncSpan, timeline: RoomTimeline, found: Iterable[StateKey]) -> None:
+        members = {UserID(key) for kind, key in found if kind == MEMBER}
+        members |= {UserID(key) for kind, key in _shown_keys(timeline) if kind == MEMBER}
+        self.sent.remember(span, timeline.room.row.room_nid, members)
+
+
+def _needs_changes(span: SyncSpan, timeline: RoomTimeline) -> bool:
+    """Whether the state may have changed in a way that the shown events do not tell."""
+    return (
+        timeline.limited
+        or timeline.state_hidden
+        or (span.state_after and timeline.has_state)
+        or span.changes.touches(STATE, timeline.room.row.room_id)
+    )
+
+
+def _latest(
+    changes: Iterable[StateChange], timeline: RoomTimeline, shown: Mapping[StateKey, None]
+) -> dict[StateKey, EventID]:
+    """What each key is at the end, but for keys that the timeline shows changing: what those are before it."""
+    latest: dict[StateKey, EventID] = {}
+    for change in changes:
+        if change.key in shown and change.position > timeline.before:
+            continue
+        if change.event_id is None:
+            # NOTSPEC: that an entry is gone has no form in a sync.
+            latest.pop(change.key, None)
+        else:
+            latest[change.key] = change.event_id
+    return latest
+
+
+def _shown_keys(timeline: RoomTimeline) -> set[StateKey]:
+    return {event.event.key for event, _ in timeline.shown if event.event.is_state}
+
+
+def _senders(timeline: RoomTimeline) -> set[UserID]:
+    return {event.event.sender for event, _ in timeline.shown}

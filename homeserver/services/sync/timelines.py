@@ -1,0 +1,139 @@
+"""The part of a room's timeline that goes into an answer."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from attrs import define, frozen
+
+from homeserver.core.canonical import JSONObject
+from homeserver.core.client_events import ClientEvent
+from homeserver.core.log import Position
+from homeserver.core.sync_tokens import PaginationToken
+from homeserver.core.timeline import Ordering, TimelineEvent, ordering_at, position_of
+from homeserver.services.client_events import ClientEvents
+from homeserver.services.recent_events import BEGINNING, RecentEvents, Stretch, Window
+from homeserver.services.sync.rendering import Rendering
+from homeserver.services.sync.section import SyncSpan
+from homeserver.services.sync.visible import Seen, VisibleEvents
+from homeserver.store.memberships import Membership
+
+PAGES_MAX: Final = 5
+"""How far back is looked, in pages, for events that the filter lets through."""
+PAGE: Final = 100
+
+
+@frozen
+class RoomSpan:
+    """One room of an answer: from *since* (None: all of it is new to the client) to *upto*."""
+
+    row: Membership
+    since: Position | None
+    upto: Position
+
+    def stretch(self, limit: int) -> Stretch:
+        """The timeline that may be shown of it."""
+        after = BEGINNING if self.since is None else ordering_at(self.since)
+        return Stretch(self.row.room_nid, self.row.room_id, after, ordering_at(self.upto), limit)
+
+
+@frozen(eq=False)
+class RoomTimeline:
+    """
+    What is shown of a room, oldest first.
+
+    *limited*: not everything of the span is shown.  *state_hidden*: of what comes after the first event that is shown,
+    state events are not.
+    """
+
+    room: RoomSpan
+    shown: Sequence[Seen]
+    limited: bool
+    state_hidden: bool
+    has_state: bool
+    """State events are shown, or hidden after the first event that is shown."""
+
+    @property
+    def before(self) -> Position:
+        """The position just before the first event that is shown; without any, the end."""
+        return self.room.upto if not self.shown else Position(position_of(_place(self.shown[0][0])) - 1)
+
+    @property
+    def previous(self) -> PaginationToken:
+        """From where to page back."""
+        if self.shown:
+            return PaginationToken(Ordering(_place(self.shown[0][0]) - 1))
+        return PaginationToken(ordering_at(self.room.upto))
+
+
+@define(eq=False)
+class Timelines:
+    """Chooses events for one reader, and renders them."""
+
+    recent: RecentEvents
+    visible: VisibleEvents
+    client_events: ClientEvents
+
+    async def choose(self, span: SyncSpan, room: RoomSpan, window: Window, limit: int) -> RoomTimeline:
+        """
+        What is shown of *window*, the last *limit* events of *room*.
+
+        Where the filter hides much, of what is before the window too.
+        """
+        seen = await self.visible.of(room.row, window.events)
+        wanted = self._wanted(span, seen)
+        scanned, limited = len(window.events), window.limited
+        hidden = len(wanted) < len(window.events)
+        pages = 0
+        while limited and hidden and len(wanted) < limit and len(seen) == scanned and pages < PAGES_MAX:
+            # What the filter hides is made up for by older events; what may not be seen is not.
+            pages += 1
+            stretch = room.stretch(PAGE)
+            first = _place(window.events[0])
+            older = await self.recent.latest(
+                Stretch(stretch.room_nid, stretch.room_id, stretch.after, Ordering(first - 1), PAGE)
+            )
+            window = Window([*older.events, *window.events], older.limited)
+            more = await self.visible.of(room.row, older.events)
+            seen = [*more, *seen]
+            scanned, limited = len(window.events), window.limited
+            wanted = [*self._wanted(span, more), *wanted]
+        if len(wanted) > limit:
+            wanted, limited = wanted[-limit:] if limit else [], True
+        return _timeline(room, window.events, wanted, limited or len(seen) < scanned)
+
+    async def render(self, rendering: Rendering, timeline: RoomTimeline) -> JSONObject:
+        """The timeline as the reader gets it."""
+        events = [event for event, _ in timeline.shown]
+        copies: Sequence[ClientEvent] = await self.client_events.in_timeline(timeline.room.row.room_nid, events)
+        return {
+            "events": [
+                rendering.render(event, copy, membership)
+                for (event, membership), copy in zip(timeline.shown, copies, strict=True)
+            ],
+            "limited": timeline.limited,
+            "prev_batch": str(timeline.previous),
+        }
+
+    @staticmethod
+    def _wanted(span: SyncSpan, seen: Sequence[Seen]) -> Sequence[Seen]:
+        admits, ignored = span.filter.room.timeline, span.ignored
+        if admits.unlimited and not ignored:
+            return seen
+        return [
+            pair
+            for pair in seen
+            if admits.admits(pair[0].event) and (pair[0].event.is_state or pair[0].event.sender not in ignored)
+        ]
+
+
+def _timeline(room: RoomSpan, scanned: Sequence[TimelineEvent], shown: Sequence[Seen], limited: bool) -> RoomTimeline:
+    first = _place(shown[0][0]) if shown else None
+    state = [e for e in scanned if e.event.is_state and (first is None or _place(e) >= first)]
+    shown_ids = {event.event_id for event, _ in shown} if state else set()
+    hidden = any(event.event_id not in shown_ids for event in state)
+    return RoomTimeline(room, shown, limited, hidden, bool(state))
+
+
+def _place(event: TimelineEvent) -> Ordering:
+    assert event.ordering is not None, "an event of a timeline has a place"
+    return event.ordering

@@ -1,0 +1,20 @@
+"""How much is unread in the rooms of an answer.  Comes after all sections that may put a room there."""
+
+from attrs import define
+
+from homeserver.services.sync.section import SyncBody, SyncSpan
+from homeserver.services.unread import UnreadCounts
+
+
+@define(eq=False)
+class UnreadNews:
+    """Counts of every joined room of which anything else is told: whatever changes a count is told too."""
+
+    unread: UnreadCounts
+
+    async def write(self, span: SyncSpan, body: SyncBody) -> None:
+        """The counts are in *body*."""
+        by_thread = span.filter.room.timeline.unread_thread_notifications
+        for room_id, part in body.join.items():
+            counts = await self.unread.of(span.rooms.joined[room_id], span.upto.position)
+            part.update(counts.to_json(by_thread))

@@ -1,0 +1,241 @@
+"""
+How much each user has not read of each room.
+
+Nothing is written for each message and reader.  A tally counts up to some event; who asks later holds the events after
+it against the user's push rules, and adds.  Tallies are in memory, and put down now and then, so that after a restart
+nobody counts from the beginning.
+
+Spec: client-server-api#receiving-notifications
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from attrs import define, evolve, field, frozen
+
+from homeserver.core.identifiers import EventID, RoomID, UserID
+from homeserver.core.log import RECEIPT, LogEntry, Position
+from homeserver.core.push_rules.evaluation import CompiledRules
+from homeserver.core.receipts import READ_TYPES, ReadUpTo, read_up_to
+from homeserver.core.relations import MAIN_THREAD
+from homeserver.core.timeline import Ordering, TimelineEvent, ordering_at
+from homeserver.core.unread import NOTHING, Count, Tally, Unread
+from homeserver.services.ignored_users import IgnoredUsers
+from homeserver.services.known_events import KnownEvents
+from homeserver.services.push_rules import PushRuleBook
+from homeserver.services.pushed_events import PushedEvents
+from homeserver.services.receipts import user_mark
+from homeserver.services.recent_events import KEPT, RecentEvents, Stretch
+from homeserver.services.threads import Threads
+from homeserver.services.unread_keeping import Key, UnreadKeeping
+from homeserver.store import reading, windows
+from homeserver.store.database import Database
+from homeserver.store.memberships import Membership
+from homeserver.store.receipts import StoredReceipt
+from homeserver.store.unread import StoredCount
+from homeserver.store.windows import MEMBER, Sketch
+
+COUNTED_MAX: Final = 2_000
+"""Events of a room that are looked at, from the newest back: of who never reads, the rest counts no more."""
+PAGE: Final = 100
+"""Events that are read at once when many are counted."""
+TALLIES_MAX: Final = 200_000
+MOVED_MAX: Final = 100_000
+
+
+@define(eq=False)
+class UnreadCounts:
+    """Counts, for who asks."""
+
+    database: Database
+    known: KnownEvents
+    recent: RecentEvents
+    threads: Threads
+    pushed: PushedEvents
+    push_rules: PushRuleBook
+    ignored: IgnoredUsers
+    keeping: UnreadKeeping
+    _tallies: OrderedDict[Key, Tally] = field(init=False, factory=OrderedDict)
+    _moved: set[tuple[RoomID, int]] = field(init=False, factory=set)
+    """Rooms and users whose receipts have moved since they were looked at; of a user the mark."""
+
+    async def of(self, row: Membership, upto: Position) -> Unread:
+        """What the joined user of *row* has not read of the room, as it is after *upto*."""
+        key = (row.user_id, row.room_nid)
+        tally = await self._current(key, row, upto)
+        if tally.upto < ordering_at(upto):
+            tally = await self._counted(key, row, tally, upto)
+        return Unread({thread: count for thread, count in tally.counts.items() if count.notify})
+
+    def follow(self, entries: Sequence[LogEntry]) -> None:
+        """Receipts of local users that moved are read anew."""
+        for entry in entries:
+            if entry.kind == RECEIPT and entry.ref is not None:
+                if len(self._moved) >= MOVED_MAX:
+                    self._moved.clear()
+                    self._tallies.clear()
+                self._moved.add((RoomID(entry.subject), entry.ref))
+
+    async def _current(self, key: Key, row: Membership, upto: Position) -> Tally:
+        """The tally, which knows of the user's newest receipts."""
+        tally = self._tallies.get(key)
+        moved = (row.room_id, user_mark(row.user_id))
+        if tally is not None and tally.row_position == row.position and moved not in self._moved:
+            self._tallies.move_to_end(key)
+            return tally
+        # Before the read: what moves from here on is seen the next time.
+        self._moved.discard(moved)
+        state = await self.database.read(reading.of_user_in, row.user_id, row.room_nid, upto)
+        marks = _marks(state.receipts)
+        since = ordering_at(state.joined_since if state.joined_since is not None else row.position)
+        read = read_up_to(marks, since)
+        if tally is None:
+            tally = _put_down(state.counts, Tally(marks, read, row.position, read.everywhere, {}))
+        else:
+            tally = tally.reread(marks, read, row.position)
+        self._keep(key, tally)
+        return tally
+
+    async def _counted(self, key: Key, row: Membership, tally: Tally, upto: Position) -> Tally:
+        """The tally up to *upto*."""
+        after = evolve(tally, upto=ordering_at(upto))
+        window = await self.recent.latest(Stretch(row.room_nid, row.room_id, tally.upto, after.upto, KEPT))
+        if window.limited:
+            counts, looked = await self._long_walk(row, tally, upto)
+        else:
+            looked = len(window.events)
+            counts = await self._walk(row, tally, window.events, upto) if looked else tally.counts
+        if counts is None:
+            # Something that was counted is no more.
+            return await self._counted(key, row, tally.restarted(), upto)
+        after = self.keeping.consider(key, evolve(after, counts=counts, uncounted=tally.uncounted + looked))
+        known = self._tallies.get(key)
+        # Another request of the user's may have come further meanwhile.
+        if known is None or known.upto <= after.upto:
+            self._keep(key, after)
+        return after
+
+    def _keep(self, key: Key, tally: Tally) -> None:
+        self._tallies[key] = tally
+        self._tallies.move_to_end(key)
+        while len(self._tallies) > TALLIES_MAX:
+            self._tallies.popitem(last=False)
+
+    async def _long_walk(self, row: Membership, tally: Tally, upto: Position) -> tuple[Mapping[str, Count] | None, int]:
+        """As ``_walk`` over many events, of which only those are read that matter; and how many there were."""
+        sketches = await self.database.read(windows.sketches, row.room_nid, tally.upto, ordering_at(upto), COUNTED_MAX)
+        counts: Mapping[str, Count] | None = tally.counts
+        for start in range(0, len(sketches), PAGE):
+            page = sketches[start : start + PAGE]
+            assert counts is not None
+            wanted = _worth_reading(page, row.user_id, bool(counts))
+            events = await self.known.by_ids(wanted)
+            found = [events[event_id] for event_id in wanted if event_id in events]
+            counts = await self._walk(row, evolve(tally, counts=counts), found, upto)
+            if counts is None:
+                break
+        return counts, len(sketches)
+
+    async def _walk(
+        self, row: Membership, tally: Tally, events: Iterable[TimelineEvent], upto: Position
+    ) -> Mapping[str, Count] | None:
+        """
+        The counts of *tally* with *events*, oldest first, added.
+
+        None when one of them redacts what may have been counted: then all must be counted anew.
+        """
+        rules = (await self.push_rules.compiled((row.user_id,)))[row.user_id]
+        ignored = await self.ignored.of(row.user_id)
+        reader = _Reader(row.user_id, await self._display_name(row), rules, ignored)
+        counts = dict(tally.counts)
+        for event in events:
+            if event.event.sender == row.user_id:
+                # Who says something has read what was said.  A change of the profile says nothing.
+                if counts and event.event.type != MEMBER:
+                    counts.pop(await self.threads.of(event.event), None)
+            elif event.event.type == "m.room.redaction" and counts and await self._uncounts(tally, event):
+                return None
+            else:
+                await self._add(row, reader, tally.read, counts, event, upto)
+        return counts
+
+    async def _add(
+        self,
+        row: Membership,
+        reader: "_Reader",
+        read: ReadUpTo,
+        counts: dict[str, Count],
+        event: TimelineEvent,
+        upto: Position,
+    ) -> None:
+        if event.redacted_by is not None or event.event.sender in reader.ignored or event.ordering is None:
+            return
+        pushed = self.pushed.cached(event) or await self.pushed.of(row.room_nid, event, upto)
+        if read.covers(pushed.thread_id, event.ordering):
+            return
+        actions = reader.rules.evaluate(pushed.event, reader.user_id, reader.display_name)
+        if actions.notify:
+            counts[pushed.thread_id] = counts.get(pushed.thread_id, NOTHING).with_event(actions)
+
+    async def _uncounts(self, tally: Tally, redaction: TimelineEvent) -> bool:
+        """Whether a redaction took away what *tally* may have counted."""
+        redacts = redaction.event.redacts
+        target = None if redacts is None else await self.known.by_id(EventID(redacts))
+        return (
+            target is not None
+            and target.redacted_by is not None
+            and target.ordering is not None
+            and tally.read.everywhere < target.ordering <= tally.upto
+        )
+
+    async def _display_name(self, row: Membership) -> str | None:
+        if row.event_nid is None:
+            return None
+        member = (await self.known.by_nids((row.event_nid,))).get(row.event_nid)
+        name = None if member is None else member.event.content.get("displayname")
+        return name if isinstance(name, str) else None
+
+
+@frozen(eq=False)
+class _Reader:
+    """Whose rules events are held against.  *display_name*: the user's in the room."""
+
+    user_id: UserID
+    display_name: str | None
+    rules: CompiledRules
+    ignored: frozenset[UserID]
+
+
+def _marks(stored: Iterable[StoredReceipt]) -> frozenset[tuple[str, Ordering]]:
+    return frozenset(
+        (receipt.thread_id, receipt.event_ordering)
+        for receipt in stored
+        if receipt.type in READ_TYPES and receipt.event_ordering is not None
+    )
+
+
+def _put_down(stored: Iterable[StoredCount], tally: Tally) -> Tally:
+    """*tally* with what was counted and put down, if that is still good."""
+    by_thread = {count.thread_id or MAIN_THREAD: count for count in stored}
+    main = by_thread.get(MAIN_THREAD)
+    if main is None or main.upto < tally.read.everywhere:
+        return tally
+    counts = {
+        thread: Count(count.notify, count.highlight)
+        for thread, count in by_thread.items()
+        if count.notify and tally.read.of(thread) < main.upto
+    }
+    return evolve(tally, upto=main.upto, counts=counts)
+
+
+def _worth_reading(sketches: Iterable[Sketch], user_id: UserID, any_counted: bool) -> list[EventID]:
+    """Those that may count, and the user's own that may end counting: before anything counts, these end nothing."""
+    wanted: list[EventID] = []
+    for sketch in sketches:
+        if sketch.sender == user_id:
+            if (any_counted or wanted) and sketch.type != MEMBER:
+                wanted.append(sketch.event_id)
+        elif not sketch.is_redacted:
+            wanted.append(sketch.event_id)
+    return wanted

@@ -1,0 +1,151 @@
+"""
+Who waits for something to happen to them, and is told.
+
+A waiting request listens for its user; what it costs does not depend on how many rooms the user is in.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from types import TracebackType
+from typing import Final
+
+from attrs import define, field
+from twisted.internet.defer import Deferred
+
+from homeserver.core.identifiers import RoomID, UserID
+from homeserver.core.log import EVENT, RECEIPT, STATE, LogEntry
+from homeserver.services.clock import Clock
+from homeserver.services.memberships import Memberships
+
+RELEASED_AT_ONCE: Final = 8
+"""How many requests go on in one turn of the reactor: a message in a large room must not stop everything else."""
+
+_OF_ROOMS: Final = frozenset({EVENT, STATE, RECEIPT})
+
+Audience = Callable[[LogEntry], Iterable[UserID]]
+
+
+@define(eq=False)
+class Bell:
+    """One request that listens.  It hears what rings from the moment it was made, waiting or not."""
+
+    user_id: UserID
+    _wakeups: "Wakeups"
+    _rung: bool = field(init=False, default=False)
+    _waiting: Deferred[None] | None = field(init=False, default=None)
+
+    def __enter__(self) -> "Bell":
+        self._wakeups.add(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._wakeups.remove(self)
+
+    def silence(self) -> None:
+        """What rang until now is heard."""
+        self._rung = False
+
+    async def wait(self, seconds: float) -> None:
+        """It has rung since it was last silenced, or *seconds* have passed."""
+        if self._rung or seconds <= 0:
+            return
+        waiting: Deferred[None] = Deferred()
+        self._waiting = waiting
+        timeout = self._wakeups.clock.callLater(seconds, self.release)
+        try:
+            await waiting
+        finally:
+            self._waiting = None
+            if timeout.active():
+                timeout.cancel()
+
+    def ring(self) -> bool:
+        """It rings; whether a request waits to go on for the first time since."""
+        first = not self._rung and self._waiting is not None
+        self._rung = True
+        return first
+
+    def release(self) -> None:
+        """Whoever waits goes on."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting.callback(None)
+
+
+@define(eq=False)
+class Wakeups:
+    """
+    All that listen.
+
+    *audiences*: whom an entry of the log concerns, by its kind, where that is neither the members of its room nor the
+    user it names; higher packages add theirs.
+    """
+
+    clock: Clock
+    memberships: Memberships
+    audiences: dict[str, Audience] = field(factory=dict)
+    _bells: dict[UserID, set[Bell]] = field(init=False, factory=dict)
+    _due: deque[Bell] = field(init=False, factory=deque)
+    _releasing: bool = field(init=False, default=False)
+
+    def __attrs_post_init__(self) -> None:
+        # Who is no longer in memory is not among the present of any room: what happens there would not be heard.
+        self.memberships.on_drop.append(self.ring)
+
+    def listen(self, user_id: UserID) -> Bell:
+        """A context manager; within it nothing that concerns the user goes unheard."""
+        return Bell(user_id, self)
+
+    def follow(self, entries: Sequence[LogEntry]) -> None:
+        """All whom the entries concern are rung for."""
+        if not self._bells:
+            return
+        for entry in entries:
+            if entry.kind in _OF_ROOMS:
+                self.ring_room(RoomID(entry.subject))
+                continue
+            audience = self.audiences.get(entry.kind)
+            for user_id in (entry.subject,) if audience is None else audience(entry):
+                self.ring(UserID(user_id))
+
+    def ring_room(self, room_id: RoomID) -> None:
+        """All members of the room are rung for."""
+        present = self.memberships.present_in(room_id)
+        # The shorter way round: of a room's many members few may wait, or of many that wait few be members.
+        for user_id in present if len(present) < len(self._bells) else self._bells.keys() & present:
+            self.ring(user_id)
+
+    def ring(self, user_id: UserID) -> None:
+        """All requests of the user go on, a few in each turn of the reactor."""
+        for bell in self._bells.get(user_id, ()):
+            if bell.ring():
+                self._due.append(bell)
+        self._release_soon()
+
+    def add(self, bell: Bell) -> None:
+        """*bell* hears."""
+        self._bells.setdefault(bell.user_id, set()).add(bell)
+
+    def remove(self, bell: Bell) -> None:
+        """*bell* hears no more."""
+        bells = self._bells[bell.user_id]
+        bells.discard(bell)
+        if not bells:
+            del self._bells[bell.user_id]
+
+    def waiting(self) -> Iterable[UserID]:
+        """The users that listen."""
+        return self._bells.keys()
+
+    def _release(self) -> None:
+        self._releasing = False
+        for _ in range(min(RELEASED_AT_ONCE, len(self._due))):
+            self._due.popleft().release()
+        self._release_soon()
+
+    def _release_soon(self) -> None:
+        if self._due and not self._releasing:
+            self._releasing = True
+            self.clock.callLater(0, self._release)

@@ -1,0 +1,286 @@
+"""
+Parts of rooms by event ID alone: stretches of a timeline, states and how they changed.
+
+Who reads these has most of the events in memory already.
+"""
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from attrs import frozen
+from sqlalchemy import Connection, Join, Select, and_, bindparam, func, or_, select
+
+from homeserver.core.events import StateKey
+from homeserver.core.identifiers import EventID, RoomID, UserID
+from homeserver.core.log import Position
+from homeserver.core.timeline import Ordering
+from homeserver.store import rooms as stored_rooms
+from homeserver.store import state, states_at
+from homeserver.store.prepared import Prepared
+from homeserver.store.schema.events import events
+from homeserver.store.schema.rooms import state_changes as c
+
+MEMBER = "m.room.member"
+
+
+@frozen
+class StateChange:
+    """From *position* on the event is current for *key*; None: nothing is."""
+
+    key: StateKey
+    position: Position
+    event_id: EventID | None
+
+
+@frozen
+class MemberCounts:
+    """How many members a room has, and the first of them by name order of arrival: *heroes* are joined or invited."""
+
+    joined: int
+    invited: int
+    heroes: tuple[UserID, ...]
+    former: tuple[UserID, ...]
+    """Those that left or are banned; looked for only where there are too few heroes."""
+
+
+_LATEST = Prepared(
+    select(events.c.ordering, events.c.event_id)
+    .where(
+        events.c.room_nid == bindparam("room_nid"),
+        events.c.ordering > bindparam("after"),
+        events.c.ordering <= bindparam("upto"),
+    )
+    .order_by(events.c.ordering.desc())
+    .limit(bindparam("limit"))
+)
+
+
+def _with_ids(*conditions: Any) -> Select[Any]:
+    """The newest change of each key under *conditions*, with the ID of its event."""
+    n = (
+        select(c.c.type, c.c.state_key, func.max(c.c.position).label("position"))
+        .where(c.c.room_nid == bindparam("room_nid"), c.c.position <= bindparam("upto"), *conditions)
+        .group_by(c.c.type, c.c.state_key)
+        .subquery("newest")
+    )
+    same: Join = c.join(
+        n,
+        and_(
+            c.c.room_nid == bindparam("room_nid"),
+            c.c.type == n.c.type,
+            c.c.state_key == n.c.state_key,
+            c.c.position == n.c.position,
+        ),
+    ).join(events, events.c.nid == c.c.event_nid)
+    return select(c.c.type, c.c.state_key, events.c.event_id).select_from(same)
+
+
+_STATE = Prepared(_with_ids())
+_STATE_WITHOUT_MEMBERS = Prepared(_with_ids(c.c.type != MEMBER))
+_ENTRY = Prepared(
+    select(events.c.event_id)
+    .select_from(c.outerjoin(events, events.c.nid == c.c.event_nid))
+    .where(
+        c.c.room_nid == bindparam("room_nid"),
+        c.c.type == bindparam("type"),
+        c.c.state_key == bindparam("state_key"),
+        c.c.position <= bindparam("upto"),
+    )
+    .order_by(c.c.position.desc())
+    .limit(1)
+)
+_CHANGES = Prepared(
+    select(c.c.type, c.c.state_key, c.c.position, events.c.event_id)
+    .select_from(c.outerjoin(events, events.c.nid == c.c.event_nid))
+    .where(
+        c.c.room_nid == bindparam("room_nid"),
+        c.c.position > bindparam("after"),
+        c.c.position <= bindparam("upto"),
+    )
+    .order_by(c.c.position)
+)
+_CHANGES_OF_KEY = Prepared(
+    select(c.c.position, c.c.membership, events.c.event_id)
+    .select_from(c.outerjoin(events, events.c.nid == c.c.event_nid))
+    .where(
+        c.c.room_nid == bindparam("room_nid"),
+        c.c.type == bindparam("type"),
+        c.c.state_key == bindparam("state_key"),
+        c.c.position <= bindparam("upto"),
+    )
+    .order_by(c.c.position)
+)
+_NEWEST_MEMBER = (
+    select(c.c.state_key, func.max(c.c.position).label("position"), func.min(c.c.position).label("since"))
+    .where(c.c.room_nid == bindparam("room_nid"), c.c.type == MEMBER, c.c.position <= bindparam("upto"))
+    .group_by(c.c.state_key)
+    .subquery("newest")
+)
+_MEMBERS = c.join(
+    _NEWEST_MEMBER,
+    and_(
+        c.c.room_nid == bindparam("room_nid"),
+        c.c.type == MEMBER,
+        c.c.state_key == _NEWEST_MEMBER.c.state_key,
+        c.c.position == _NEWEST_MEMBER.c.position,
+    ),
+)
+_COUNTS = Prepared(
+    select(c.c.membership, func.count())
+    .select_from(_MEMBERS)
+    .where(c.c.event_nid.is_not(None))
+    .group_by(c.c.membership)
+)
+_HEROES = Prepared(
+    select(c.c.state_key)
+    .select_from(_MEMBERS)
+    .where(c.c.event_nid.is_not(None), or_(c.c.membership == "join", c.c.membership == "invite"))
+    .order_by(_NEWEST_MEMBER.c.since, c.c.state_key)
+    .limit(bindparam("limit"))
+)
+_FORMER = Prepared(
+    select(c.c.state_key)
+    .select_from(_MEMBERS)
+    .where(c.c.event_nid.is_not(None), or_(c.c.membership == "leave", c.c.membership == "ban"))
+    .order_by(_NEWEST_MEMBER.c.since, c.c.state_key)
+    .limit(bindparam("limit"))
+)
+
+
+def latest_ids(
+    tx: Connection, room_nid: int, after: Ordering, upto: Ordering, limit: int
+) -> list[tuple[Ordering, EventID]]:
+    """The last *limit* events of the timeline at orderings in ``(after, upto]``, newest first."""
+    return _LATEST.all(tx, room_nid=room_nid, after=after, upto=upto, limit=limit)
+
+
+def state_ids(
+    tx: Connection, room_nid: int, position: Position, *, members: Iterable[UserID] | None = None
+) -> dict[StateKey, EventID]:
+    """
+    All that was current after *position*; *members*: of the members' events those alone, None: all of them.
+    """
+    statement = _STATE if members is None else _STATE_WITHOUT_MEMBERS
+    found: dict[StateKey, EventID] = {
+        (kind, key): event_id for kind, key, event_id in statement.all(tx, room_nid=room_nid, upto=position)
+    }
+    for user_id in members or ():
+        event_id = entry_id(tx, room_nid, (MEMBER, user_id), position)
+        if event_id is not None:
+            found[MEMBER, user_id] = event_id
+    return found
+
+
+def entry_id(tx: Connection, room_nid: int, key: StateKey, position: Position) -> EventID | None:
+    """The event that was current for *key* after *position*; None: there was none."""
+    event_id: EventID | None = _ENTRY.scalar(tx, room_nid=room_nid, type=key[0], state_key=key[1], upto=position)
+    return event_id
+
+
+def entry_ids(
+    tx: Connection, room_nid: int, keys: Collection[StateKey], position: Position
+) -> dict[StateKey, EventID | None]:
+    """As ``entry_id`` for several keys."""
+    return {key: entry_id(tx, room_nid, key, position) for key in keys}
+
+
+def changes(tx: Connection, room_nid: int, after: Position, upto: Position) -> list[StateChange]:
+    """The changes of the current state at positions in ``(after, upto]``, oldest first."""
+    rows = _CHANGES.all(tx, room_nid=room_nid, after=after, upto=upto)
+    return [StateChange((kind, key), position, event_id) for kind, key, position, event_id in rows]
+
+
+def history_of_key(
+    tx: Connection, room_nid: int, key: StateKey, upto: Position
+) -> list[tuple[Position, str | None, EventID | None]]:
+    """``(position, membership, event ID)`` of every change of one key at or before *upto*, oldest first."""
+    return _CHANGES_OF_KEY.all(tx, room_nid=room_nid, type=key[0], state_key=key[1], upto=upto)
+
+
+def member_counts(tx: Connection, room_nid: int, position: Position, heroes: int) -> MemberCounts:
+    """The members after *position*, and at most so many *heroes*."""
+    counts: dict[str, int] = dict(_COUNTS.all(tx, room_nid=room_nid, upto=position))
+    joined, invited = counts.get("join", 0), counts.get("invite", 0)
+    first = [row[0] for row in _HEROES.all(tx, room_nid=room_nid, upto=position, limit=heroes)]
+    former = (
+        [row[0] for row in _FORMER.all(tx, room_nid=room_nid, upto=position, limit=heroes)] if len(first) < 2 else []
+    )
+    return MemberCounts(joined, invited, tuple(map(UserID, first)), tuple(map(UserID, former)))
+
+
+def joined_room_ids(tx: Connection, user_id: UserID) -> list[RoomID]:
+    """The rooms that a user, local or not, is joined to, as far as this server knows."""
+    nids = [nid for nid, membership in state.rooms_of(tx, user_id).items() if membership == "join"]
+    return [room.room_id for room in stored_rooms.by_nids(tx, nids).values()]
+
+
+@frozen
+class Span:
+    """A stretch of one room's timeline: its last *limit* events at orderings in ``(after, upto]``."""
+
+    room_nid: int
+    after: Ordering
+    upto: Ordering
+    limit: int
+
+
+def places_of(tx: Connection, spans: Iterable[Span]) -> list[list[tuple[Ordering, EventID]]]:
+    """For each of *spans* its places, oldest first."""
+    return [latest_ids(tx, span.room_nid, span.after, span.upto, span.limit)[::-1] for span in spans]
+
+
+def entries_before_each(
+    tx: Connection, room_nid: int, places: Iterable[tuple[int, Ordering | None]], keys: Collection[StateKey]
+) -> list[dict[StateKey, int]]:
+    """For each event, given by nid and ordering, the nids of *keys* in the state before it; nothing where unknown."""
+    return [states_at.entries_before(tx, room_nid, nid, ordering, keys) or {} for nid, ordering in places]
+
+
+def memberships_as_of(
+    tx: Connection, user_id: UserID, room_nids: Iterable[int], position: Position
+) -> dict[int, str | None]:
+    """{room nid: the user's membership after *position*}; None: never any."""
+    return {nid: state.membership_as_of(tx, nid, user_id, position) for nid in room_nids}
+
+
+@frozen
+class Sketch:
+    """An event of a timeline, as much of it as a row tells."""
+
+    ordering: Ordering
+    event_id: EventID
+    type: str
+    sender: UserID
+    is_redacted: bool
+
+
+_SKETCHES = Prepared(
+    select(events.c.ordering, events.c.event_id, events.c.type, events.c.sender, events.c.redacted_by)
+    .where(
+        events.c.room_nid == bindparam("room_nid"),
+        events.c.ordering > bindparam("after"),
+        events.c.ordering <= bindparam("upto"),
+    )
+    .order_by(events.c.ordering.desc())
+    .limit(bindparam("limit"))
+)
+
+
+def sketches(tx: Connection, room_nid: int, after: Ordering, upto: Ordering, limit: int) -> list[Sketch]:
+    """The last *limit* events of the timeline at orderings in ``(after, upto]``, oldest first."""
+    rows = _SKETCHES.all(tx, room_nid=room_nid, after=after, upto=upto, limit=limit)
+    return [
+        Sketch(ordering, event_id, kind, sender, redacted_by is not None)
+        for ordering, event_id, kind, sender, redacted_by in reversed(rows)
+    ]
+
+
+def joined_since(tx: Connection, room_nid: int, user_id: UserID, upto: Position) -> Position | None:
+    """Since when the user has been joined without a break; None: they are not."""
+    since: Position | None = None
+    for position, membership, _ in history_of_key(tx, room_nid, (MEMBER, user_id), upto):
+        if membership != "join":
+            since = None
+        elif since is None:
+            since = position
+    return since
