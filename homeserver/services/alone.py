@@ -13,6 +13,7 @@ from homeserver.core.canonical import JSONObject
 from homeserver.core.events import Event
 from homeserver.core.identifiers import DeviceID, RoomAlias, RoomID, ServerName, UserID, server_of
 from homeserver.core.profiles import Profile
+from homeserver.core.room_directory import RoomQuery
 from homeserver.services.callers import Caller
 from homeserver.services.ports import PeerUnreachable
 from homeserver.services.refusals import Unreachable
@@ -22,7 +23,7 @@ _REASON = "This server does not speak to other servers."
 
 @frozen
 class NoPeers:
-    """Implements ``ports.RemoteRooms`` and ``ports.RemoteProfiles``."""
+    """Implements ``ports.RemoteRooms``, ``RemoteProfiles``, ``RemoteDirectory`` and ``History``."""
 
     async def join(self, user_id: UserID, room_id: RoomID, via: Sequence[ServerName], content: JSONObject) -> None:
         self._refuse()
@@ -41,6 +42,12 @@ class NoPeers:
 
     async def fetch(self, user_id: UserID, field: str | None) -> Profile:
         raise PeerUnreachable(server_of(user_id), _REASON)
+
+    async def public_rooms(self, server: ServerName, query: RoomQuery) -> JSONObject:
+        self._refuse()
+
+    async def backfill(self, room_id: RoomID, limit: int) -> bool:
+        return False
 
     def _refuse(self) -> NoReturn:
         raise Unreachable(_REASON)

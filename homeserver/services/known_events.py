@@ -5,11 +5,11 @@ from collections.abc import Collection, Iterable, Sequence
 
 from attrs import define, field
 
-from homeserver.core.canonical import parse_json_object
+from homeserver.core.canonical import load_json
 from homeserver.core.drafts import Transaction
 from homeserver.core.identifiers import EventID
 from homeserver.core.log import REDACTED, LogEntry
-from homeserver.core.pdu import parse_unsigned_pdu
+from homeserver.core.pdu import stored_event
 from homeserver.core.timeline import Ordering, TimelineEvent
 from homeserver.core.versions import ROOM_VERSIONS, RoomVersion
 from homeserver.store import events, rooms
@@ -131,7 +131,7 @@ def _revived(row: StoredEvent, version: RoomVersion) -> TimelineEvent:
     if row.device_id is not None and row.txn_id is not None:
         transaction = Transaction(row.device_id, row.txn_id)
     return TimelineEvent(
-        parse_unsigned_pdu(parse_json_object(row.pdu), version, row.event_id),
+        stored_event(load_json(row.pdu), version, row.event_id),
         row.nid,
         None if row.ordering is None else Ordering(row.ordering),
         row.status,

@@ -11,6 +11,7 @@ from homeserver.core.canonical import JSONObject
 from homeserver.core.events import Event
 from homeserver.core.identifiers import DeviceID, RoomAlias, RoomID, ServerName, UserID
 from homeserver.core.profiles import Profile
+from homeserver.core.room_directory import RoomQuery
 from homeserver.services.callers import Caller
 from homeserver.store.write import Write
 
@@ -43,7 +44,8 @@ class RemoteRooms(Protocol):
     """
     What rooms ask of the servers that are in them.
 
-    All of it raises Unreachable when none of the servers can be reached, and Forbidden or NotFound as one of them answers.
+    All of it raises Unreachable when none of the servers can be reached, and Forbidden or NotFound as one of them
+    answers.
     """
 
     async def join(self, user_id: UserID, room_id: RoomID, via: Sequence[ServerName], content: JSONObject) -> None:
@@ -64,6 +66,25 @@ class RemoteRooms(Protocol):
 
     async def resolve_alias(self, alias: RoomAlias) -> tuple[RoomID, Sequence[ServerName]]:
         """The room that another server's alias points to, and servers that know it.  Raises NotFound, Unreachable."""
+
+
+class History(Protocol):
+    """What reading a room's history asks of the servers that are in the room."""
+
+    async def backfill(self, room_id: RoomID, limit: int) -> bool:
+        """
+        Whether events are here now that were missed before: at most *limit* of those that come before what is here.
+
+        False when nothing more is to be had, or nobody could be reached; it raises nothing for either.
+        Spec: server-server-api#backfilling-and-retrieving-missing-events
+        """
+
+
+class RemoteDirectory(Protocol):
+    """The published rooms of other servers."""
+
+    async def public_rooms(self, server: ServerName, query: RoomQuery) -> JSONObject:
+        """A page of them, as that server answered it.  Raises Unreachable."""
 
 
 class RoomMembers(Protocol):
