@@ -82,3 +82,7 @@ def _settings(file: Path | None) -> Settings:
         for problem in error.problems:
             click.echo(f"  {problem}", err=True)
         sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

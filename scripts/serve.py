@@ -5,6 +5,7 @@ Nothing listens before everything stands, and nothing is let go before what was 
 """
 
 import secrets
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -102,9 +103,9 @@ class Server:
     welcome: Welcome
     listeners: Listeners
     edge: Edge
-    last_seen: LastSeen
     database: Database
-    reactor: Any = field(repr=False)
+    _parts: AsyncExitStack = field(repr=False)
+    """Closes each part that was opened, the last first."""
 
     def reload(self) -> None:
         """Certificates are read again.  Raises CannotListen."""
@@ -112,25 +113,22 @@ class Server:
 
     async def stop(self) -> None:
         """What was accepted is done, within the bound that the settings name; then all is closed."""
-        await self.listeners.close()
-        await self._drain()
-        await self.last_seen.flush()
-        await self.database.close()
-
-    async def _drain(self) -> None:
-        drained = Deferred.fromCoroutine(self.edge.drain())
-        try:
-            await drained.addTimeout(self.settings.http.drain_seconds, self.reactor)
-        except TimeoutError:
-            log.warning("requests were still under way when their time to end was over")
+        await self._parts.aclose()
 
 
 async def start(settings: Settings, reactor: Any) -> Server:
     """
-    A server as *settings* say, which answers by the time this does.
+    A server as *settings* say, which answers by the time this does; or nothing of it.
 
     Raises SettingsError, DatabaseFailure, CannotListen.
     """
+    async with AsyncExitStack() as parts:
+        return await _start(settings, reactor, parts)
+
+
+async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Server:
+    # Long because it is all there is, in the order in which it is built; each part that must be closed says so here.
+
     # The name, and the key that proves it.
     name = settings.server_name
     keys = _own_keys(settings.data_dir)
@@ -140,6 +138,7 @@ async def start(settings: Settings, reactor: Any) -> Server:
     assert settings.database is not None, "read_settings names a database"
     migrate(settings.database, SCHEMAS)
     database = open_database(settings.database, reactor)
+    parts.push_async_callback(database.close)
     tail = LogTail(database.head)
     database.subscribe(tail.extend)
 
@@ -171,6 +170,7 @@ async def start(settings: Settings, reactor: Any) -> Server:
     # Accounts: proving who one is.
     hashes = PasswordHashes(settings.passwords)
     last_seen = LastSeen(database, reactor)
+    parts.push_async_callback(last_seen.flush)
     access_tokens = AccessTokens(database, reactor, appservices, last_seen)
     database.subscribe(access_tokens.follow)
     sessions = Sessions(database, reactor, settings.sessions, access_tokens, DeviceErasure())
@@ -218,12 +218,21 @@ async def start(settings: Settings, reactor: Any) -> Server:
     # The edge, and last of all the doors.
     limits = RequestLimits(lambda: reactor.seconds() * 1000, settings.rate_limits)
     edge = Edge(Router(endpoints), token_authenticators(access_tokens), limits, FAILURES)
+    parts.push_async_callback(_drain, edge, settings.http.drain_seconds, reactor)
 
     def site_of(listener: ListenerSettings) -> EdgeSite:
         return EdgeSite(edge, settings.http, reactor, x_forwarded_for=listener.x_forwarded_for)
 
     listeners = open_listeners(settings.listeners, site_of, reactor)
-    return Server(settings, welcome, listeners, edge, last_seen, database, reactor)
+    parts.push_async_callback(listeners.close)
+    return Server(settings, welcome, listeners, edge, database, parts.pop_all())
+
+
+async def _drain(edge: Edge, seconds: float, reactor: Any) -> None:
+    try:
+        await Deferred.fromCoroutine(edge.drain()).addTimeout(seconds, reactor)
+    except TimeoutError:
+        log.warning("requests were still under way when their time to end was over")
 
 
 def _own_keys(data_dir: Path) -> OwnKeys:

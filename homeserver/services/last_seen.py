@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 
 from homeserver.core.identifiers import DeviceID, UserID
 from homeserver.services.callers import Caller, RequestInfo
-from homeserver.services.clock import Clock
+from homeserver.services.clock import Clock, Delayed
 from homeserver.store import devices
 from homeserver.store.database import Database
 from homeserver.store.failures import DatabaseFailure
@@ -42,7 +42,7 @@ class LastSeen:
     database: Database
     clock: Clock
     _seen: dict[tuple[UserID, DeviceID], _Seen] = field(init=False, factory=dict)
-    _scheduled: bool = field(init=False, default=False)
+    _next_write: Delayed | None = field(init=False, default=None)
 
     def note(self, caller: Caller, info: RequestInfo, now: int) -> None:
         """The caller's device was here *now*."""
@@ -51,18 +51,19 @@ class LastSeen:
         self._seen[caller.user_id, caller.device_id] = _Seen(now, info)
         if len(self._seen) >= DEVICES_MAX:
             self._write_now()
-        elif not self._scheduled:
-            self._scheduled = True
-            self.clock.callLater(WRITE_SECONDS, self._write_now)
+        elif self._next_write is None:
+            self._next_write = self.clock.callLater(WRITE_SECONDS, self._write_now)
 
     async def flush(self) -> None:
         """All that was noted is written; to be called before the database closes."""
+        if self._next_write is not None and self._next_write.active():
+            self._next_write.cancel()
+        self._next_write = None
         seen, self._seen = self._seen, {}
         if seen:
             await self.database.write_long(_write, seen)
 
     def _write_now(self) -> None:
-        self._scheduled = False
         Deferred.fromCoroutine(self._flush_or_drop())
 
     async def _flush_or_drop(self) -> None:

@@ -1,0 +1,67 @@
+"""One run of the command as a process of its own: it greets, answers, and stops when it is told to."""
+
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from unittest import TestCase
+
+from scripts.laboratory.processes import free_port
+
+PATIENCE_SECONDS = 30
+
+
+class RunTests(TestCase):
+    def setUp(self) -> None:
+        folder = TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        self.port = free_port()
+
+    def start(self, **environment: str) -> "subprocess.Popen[str]":
+        """The server in a folder of its own; its first words have been read."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "scripts.main", "serve"],
+            cwd=self.folder,
+            env={
+                **os.environ,
+                "PYTHONPATH": str(Path(__file__).parents[2]),
+                "FOLKMOOT__LISTENERS": f"[{{port: {self.port}}}]",
+                **environment,
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+        return process
+
+    def test_it_says_where_it_is_once_it_answers_and_stops_when_told(self) -> None:
+        """On both signals, with a good status, and with its log where the settings say."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with self.subTest(signal=number):
+                process = self.start(FOLKMOOT__LOGGING="{file: server.log}")
+                assert process.stdout is not None
+                address = next(line for line in process.stdout if "http://" in line).split()[-1]
+                with urllib.request.urlopen(f"{address}/_matrix/client/versions") as response:
+                    status = response.status
+                process.send_signal(number)
+                _, errors = process.communicate(timeout=PATIENCE_SECONDS)
+
+                self.assertEqual((f"http://127.0.0.1:{self.port}", 200), (address, status))
+                self.assertEqual((0, ""), (process.returncode, errors))
+        self.assertIn('"event":"stopping"', (self.folder / "server.log").read_text())
+
+    def test_what_keeps_it_from_starting_is_said_in_a_sentence(self) -> None:
+        """Without a traceback, and with a status that says so."""
+        process = self.start(FOLKMOOT__LISTENERS=f"[{{port: {self.port}, tls: {{certificate: a, private_key: b}}}}]")
+        _, errors = process.communicate(timeout=PATIENCE_SECONDS)
+
+        self.assertEqual(1, process.returncode)
+        self.assertIn("Folkmoot cannot start: ", errors)
+        self.assertIn("a cannot be read: No such file", errors)
+        self.assertNotIn("Traceback", errors)
