@@ -13,7 +13,7 @@ from homeserver.core.identifiers import UserID
 from homeserver.core.interactive_auth import PASSWORD
 from homeserver.core.log import PROFILE
 from homeserver.services.callers import Caller, RequestInfo
-from homeserver.services.interactive_auth import BY_PASSWORD, InteractiveAuth, Request
+from homeserver.services.interactive_auth import AT_ONCE, BY_PASSWORD, InteractiveAuth, Request
 from homeserver.services.ports import AccountBelongings, RoomMembers
 from homeserver.services.sessions import Sessions
 from homeserver.store import account_data, filters, profiles, push_rules, threepids, users
@@ -42,8 +42,10 @@ class Deactivation:
             await self.end(caller.user_id, erase=erase)
             return
         user_id = None if caller is None else caller.user_id
-        progress = await self.interactive_auth.complete(Request("deactivateAccount", BY_PASSWORD, info, user_id), auth)
-        await self.end(UserID(progress.proofs[PASSWORD]), erase=erase)
+        # A guest has no password to prove.
+        flows = AT_ONCE if caller is not None and caller.is_guest else BY_PASSWORD
+        progress = await self.interactive_auth.complete(Request("deactivateAccount", flows, info, user_id), auth)
+        await self.end(user_id or UserID(progress.proofs[PASSWORD]), erase=erase)
 
     async def end(self, user_id: UserID, *, erase: bool) -> None:
         """The account has ended, without further questions."""

@@ -25,6 +25,8 @@ from homeserver.store import registration_tokens, uia_sessions
 from homeserver.store.database import Database
 
 BY_PASSWORD: Final[Flows] = ((uia.PASSWORD,),)
+AT_ONCE: Final[Flows] = ((uia.DUMMY,),)
+"""For what needs no proof, and still is not done by a first request."""
 
 
 @frozen

@@ -130,8 +130,9 @@ class InteractiveAuthTests(DatabaseCase):
     async def test_registration_tokens(self) -> None:
         """One that nobody gave out, or of another form, is refused, and may be tried again."""
         request = Request("register", ((uia.REGISTRATION_TOKEN,),), INFO)
-        for token in ("strange", "", "x" * 65, 7, ["welcome"], {}):
-            auth: JSON = {"type": uia.REGISTRATION_TOKEN, "token": token}  # type: ignore[dict-item]
+        tokens: list[Any] = ["strange", "", "x" * 65, 7, ["welcome"], {}]
+        for token in tokens:
+            auth: JSON = {"type": uia.REGISTRATION_TOKEN, "token": token}
             self.assertEqual("M_FORBIDDEN", (await self.challenge(request, auth)).errcode)
 
         await self.complete(request, {"type": uia.REGISTRATION_TOKEN, "token": "welcome"})

@@ -1,0 +1,158 @@
+"""Sessions over HTTP: opened, renewed, closed."""
+
+from typing import Any
+
+from homeserver.services.login_failures import LoginFailureSettings
+from tests.accounts import PASSWORD, Accounts, by_password
+from tests.client import Client, Response
+from tests.databases import DatabaseCase
+
+LOGIN = "/_matrix/client/v3/login"
+GET_TOKEN = "/_matrix/client/v1/login/get_token"
+REFRESH = "/_matrix/client/v3/refresh"
+LOGOUT = "/_matrix/client/v3/logout"
+WHOAMI = "/_matrix/client/v3/account/whoami"
+BODY = {
+    "type": "m.login.password",
+    "identifier": {"type": "m.id.user", "user": "alice"},
+    "password": PASSWORD,
+}
+
+
+class LoginTests(DatabaseCase):
+    async def setUp(self) -> None:  # type: ignore[override]
+        super().setUp()
+        self.accounts = Accounts(self.database, failures=LoginFailureSettings(account_per_second=1, account_burst=5))
+        self.client = Client(self.accounts.site())
+        opened = await self.accounts.register("alice")
+        assert opened.tokens is not None
+        self.alice = self.client.signed_in(opened.tokens.access_token)
+
+    async def log_in(self, **change: Any) -> Response:
+        return await self.client.post(LOGIN, {**BODY, **change})
+
+    async def test_the_flows(self) -> None:
+        """By password, by token, and for application services."""
+        response = await self.client.get(LOGIN)
+
+        self.assertEqual(
+            ["m.login.password", "m.login.token", "m.login.application_service"],
+            [flow["type"] for flow in response.json["flows"]],
+        )
+        self.assertTrue(response.json["flows"][1]["get_login_token"])
+
+    async def test_by_password(self) -> None:
+        """A session on a device of the client's choice."""
+        response = await self.log_in(device_id="PHONE", initial_device_display_name="My phone")
+        whoami = await self.client.signed_in(response.json["access_token"]).get(WHOAMI)
+
+        self.assertEqual(200, response.status)
+        self.assertEqual("PHONE", whoami.json["device_id"])
+
+    async def test_deprecated_forms(self) -> None:
+        """Older clients name the user in another place, and ask under another path."""
+        old = {"type": "m.login.password", "user": "@alice:localhost", "password": PASSWORD}
+
+        self.assertEqual(200, (await self.client.post(LOGIN, old)).status)
+        self.assertEqual(200, (await self.client.post("/_matrix/client/r0/login", old)).status)
+
+    async def test_failures(self) -> None:
+        """Wrong password and unknown user look the same; too many of them must wait."""
+        wrong = await self.log_in(password="wrong")
+        unknown = await self.log_in(identifier={"type": "m.id.user", "user": "nobody"})
+
+        self.assertEqual((403, "M_FORBIDDEN"), (wrong.status, wrong.errcode))
+        self.assertEqual(wrong.json, unknown.json)
+        for _ in range(4):
+            await self.log_in(password="wrong")
+        limited = await self.log_in()
+        self.assertEqual((429, "M_LIMIT_EXCEEDED"), (limited.status, limited.errcode))
+        self.assertEqual("1", limited.headers["retry-after"])
+
+    async def test_bad_bodies(self) -> None:
+        """What is not what the spec says is refused before any password is looked at."""
+        bad: list[tuple[Any, str]] = [
+            (b"{", "M_NOT_JSON"),
+            ([], "M_BAD_JSON"),
+            ({}, "M_MISSING_PARAM"),
+            ({**BODY, "type": 7}, "M_BAD_JSON"),
+            ({**BODY, "type": "m.login.face"}, "M_UNKNOWN"),
+            ({**BODY, "identifier": "alice"}, "M_BAD_JSON"),
+            ({**BODY, "identifier": {"type": "m.id.user"}}, "M_MISSING_PARAM"),
+            ({**BODY, "identifier": {"type": "m.id.soul"}}, "M_UNKNOWN"),
+            ({**BODY, "password": None}, "M_MISSING_PARAM"),
+            ({**BODY, "password": 7}, "M_BAD_JSON"),
+            ({**BODY, "device_id": ["x"]}, "M_BAD_JSON"),
+            ({**BODY, "refresh_token": "yes"}, "M_BAD_JSON"),
+            ({"type": "m.login.token"}, "M_MISSING_PARAM"),
+            ({"type": "m.login.token", "token": 7}, "M_BAD_JSON"),
+            ({"type": "m.login.application_service"}, "M_MISSING_TOKEN"),
+        ]
+        for body, code in bad:
+            response = await self.client.post(LOGIN, body)
+            self.assertIn(response.status, (400, 401), body)
+            self.assertEqual(code, response.errcode, body)
+
+    async def test_a_third_party_identifier_that_is_nobodys(self) -> None:
+        """403, as the spec says."""
+        response = await self.log_in(identifier={"type": "m.id.thirdparty", "medium": "email", "address": "a@b.org"})
+
+        self.assertEqual((403, "M_FORBIDDEN"), (response.status, response.errcode))
+
+    async def test_by_token(self) -> None:
+        """A session with a session's help, asked for the password each time; the token works once."""
+        flows = await self.alice.post(GET_TOKEN, {})
+        made = await self.alice.post(GET_TOKEN, {"auth": by_password(session=flows.json["session"])})
+        body = {"type": "m.login.token", "token": made.json["login_token"]}
+        first, second = await self.client.post(LOGIN, body), await self.client.post(LOGIN, body)
+
+        self.assertEqual((401, 200), (flows.status, made.status))
+        self.assertEqual(120_000, made.json["expires_in_ms"])
+        self.assertEqual((200, "@alice:localhost"), (first.status, first.json["user_id"]))
+        self.assertEqual((403, "M_FORBIDDEN"), (second.status, second.errcode))
+        self.assertEqual("M_MISSING_TOKEN", (await self.client.post(GET_TOKEN, {})).errcode)
+
+    async def test_refreshing(self) -> None:
+        """The new token works; after its first use the old ones do not."""
+        session = (await self.log_in(refresh_token=True)).json
+        self.assertEqual(3_600_000, session["expires_in_ms"])
+        self.accounts.clock.advance(3600)
+        expired = await self.client.signed_in(session["access_token"]).get(WHOAMI)
+        renewed = await self.client.post(REFRESH, {"refresh_token": session["refresh_token"]})
+        works = await self.client.signed_in(renewed.json["access_token"]).get(WHOAMI)
+        again = await self.client.post(REFRESH, {"refresh_token": session["refresh_token"]})
+
+        self.assertEqual((401, "M_UNKNOWN_TOKEN", True), (expired.status, expired.errcode, expired.json["soft_logout"]))
+        self.assertEqual((200, 200), (renewed.status, works.status))
+        self.assertEqual((401, "M_UNKNOWN_TOKEN"), (again.status, again.errcode))
+        self.assertNotIn("soft_logout", again.json)
+
+    async def test_bad_refreshes(self) -> None:
+        """A token that is none, in whatever form."""
+        for body, code in (({}, "M_MISSING_PARAM"), ({"refresh_token": 7}, "M_BAD_JSON"), ([], "M_BAD_JSON")):
+            response = await self.client.post(REFRESH, body)
+            self.assertEqual((400, code), (response.status, response.errcode))
+        unknown = await self.client.post(REFRESH, {"refresh_token": "x"})
+
+        self.assertEqual((401, "M_UNKNOWN_TOKEN"), (unknown.status, unknown.errcode))
+
+    async def test_logout(self) -> None:
+        """One session ends, and the other goes on; then all end."""
+        other = self.client.signed_in((await self.log_in()).json["access_token"])
+        self.assertEqual({}, (await self.alice.post(LOGOUT)).json)
+        self.assertEqual(401, (await self.alice.get(WHOAMI)).status)
+        self.assertEqual(200, (await other.get(WHOAMI)).status)
+        third = self.client.signed_in((await self.log_in()).json["access_token"])
+        await other.post(f"{LOGOUT}/all", {})
+
+        for client in (other, third):
+            response = await client.get(WHOAMI)
+            self.assertEqual((401, "M_UNKNOWN_TOKEN"), (response.status, response.errcode))
+
+    async def test_tokens_that_are_none(self) -> None:
+        """Missing and unknown tokens have codes of their own."""
+        for path in (LOGOUT, f"{LOGOUT}/all"):
+            missing = await self.client.post(path, {})
+            unknown = await self.client.signed_in("strange").post(path, {})
+            self.assertEqual((401, "M_MISSING_TOKEN"), (missing.status, missing.errcode))
+            self.assertEqual((401, "M_UNKNOWN_TOKEN"), (unknown.status, unknown.errcode))
