@@ -288,6 +288,6 @@ class Acceptance:
         return carried_out
 
     def _apply(self, room: LiveRoom, decision: _Decision) -> None:
-        room.generation += 1
         room.extremities = dict(decision.extremities)
         room.apply({key: None if entry is None else entry.event for key, entry in decision.admission.changes.items()})
+        room.generation += 1

@@ -38,18 +38,21 @@ class LiveRoom:
     joined: set[UserID]
     servers: Counter[ServerName] = field(init=False)
     """How many joined users each server has here."""
+    members_generation: int = field(init=False, default=0)
+    """What the generation is once the last change of who is joined is written."""
 
     def __attrs_post_init__(self) -> None:
         self.servers = Counter(map(server_of, self.joined))
 
     def apply(self, changes: Mapping[StateKey, Event | None]) -> None:
-        """The current state is changed; None removes an entry."""
+        """The current state is changed by the write that will raise the generation; None removes an entry."""
         for key, event in changes.items():
             if event is None:
                 self.state.pop(key, None)
             else:
                 self.state[key] = event.event_id
             if key[0] == "m.room.member":
+                self.members_generation = self.generation + 1
                 self._set_joined(UserID(key[1]), event is not None and event.membership == "join")
 
     def _set_joined(self, user_id: UserID, joined: bool) -> None:

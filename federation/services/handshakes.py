@@ -1,0 +1,201 @@
+"""
+Coming into rooms of other servers, and going: one of them makes a form, we complete and sign it, and send it back.
+
+Spec: server-server-api#joining-rooms
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+import structlog
+from attrs import frozen
+
+from federation.core.auth_chain import create_event_id, judge
+from federation.core.paths import FEDERATION_V1, FEDERATION_V2, path_of
+from federation.services.pdu_checks import PduChecks
+from federation.services.ports import Peers
+from homeserver.core.auth_events import CREATE
+from homeserver.core.authorization.rules import check_event
+from homeserver.core.building import sign_template
+from homeserver.core.canonical import JSON, JSONObject
+from homeserver.core.events import Event
+from homeserver.core.identifiers import RoomID, ServerName, UserID
+from homeserver.core.malformed import Malformed
+from homeserver.core.pdu import parse_pdu
+from homeserver.core.signatures import SigningKey
+from homeserver.core.verdicts import Denied
+from homeserver.core.versions import ROOM_VERSIONS, RoomVersion, parse_room_version
+from homeserver.services.ports import PeerFault, PeerUnreachable
+from homeserver.services.refusals import Forbidden, NotFound, Refusal, Unreachable, UnsupportedVersion
+
+log = structlog.get_logger(__name__)
+
+JOIN_TIMEOUT_SECONDS: Final = 120.0
+"""A large room's state takes its time."""
+
+
+@frozen
+class Template:
+    """The form that *server* made."""
+
+    server: ServerName
+    version: RoomVersion
+    event: JSONObject
+
+
+@frozen
+class Joined:
+    """What a server answers to a join: the signed join, the state before it, and what that state stands on."""
+
+    join: Event
+    state: Sequence[Event]
+    auth_chain: Sequence[Event]
+
+
+@frozen(eq=False)
+class Handshakes:
+    """Performed with one of several servers, the first that agrees."""
+
+    server: ServerName
+    key: SigningKey
+    peers: Peers
+    checks: PduChecks
+    opaque_id: Callable[[], str]
+
+    async def make(self, membership: str, room_id: RoomID, user_id: UserID, via: Iterable[ServerName]) -> Template:
+        """
+        A form for the membership (``join``, ``knock`` or ``leave``).
+
+        Raises Forbidden, NotFound or UnsupportedVersion as the last server that answers; Unreachable when none does.
+        """
+        path = path_of(f"{FEDERATION_V1}/make_{membership}", room_id, user_id)
+        query = {} if membership == "leave" else {"ver": list(ROOM_VERSIONS)}
+        refusal: Refusal = Unreachable()
+        for server in dict.fromkeys(via):
+            if server == self.server:
+                continue
+            try:
+                return _template(server, await self.peers.fetch(server, path, query))
+            except PeerUnreachable as unreachable:
+                log.info("a server cannot be reached", server=server, reason=str(unreachable))
+            except PeerFault as fault:
+                refusal = refusal_of(fault)
+            except Malformed as malformed:
+                refusal = UnsupportedVersion(malformed.reason)
+        raise refusal
+
+    def sign(self, template: Template, room_id: RoomID, user_id: UserID, content: JSONObject, now_ms: int) -> Event:
+        """
+        The completed form.  Raises Malformed when it is not what was asked for.
+
+        What the server says of who lets the user in is kept; all else in the content is ours.
+        """
+        offered = template.event.get("content")
+        authorizer = offered.get("join_authorised_via_users_server") if isinstance(offered, dict) else None
+        whole: JSONObject = {**content}
+        if isinstance(authorizer, str):
+            whole["join_authorised_via_users_server"] = authorizer
+        pdu: JSONObject = {
+            **template.event,
+            "content": whole,
+            "origin_server_ts": now_ms,
+            "room_id": room_id,
+            "sender": user_id,
+            "state_key": user_id,
+            "type": "m.room.member",
+        }
+        pdu.pop("origin", None)
+        return sign_template(pdu, template.version, self.server, self.key, self.opaque_id())
+
+    async def send_join(self, template: Template, join: Event) -> Joined:
+        """
+        The room has the join.
+
+        Raises Forbidden and its like as the server answers, Unreachable when what it answers does not hold.
+        """
+        path = path_of(f"{FEDERATION_V2}/send_join", join.room_id, join.event_id)
+        answer = await self._send(template.server, path, join, {"omit_members": "false"})
+        signed = _signed(answer.get("event"), join)
+        auth_chain = await self.checks.sound(_list(answer, "auth_chain"), join.version, join.room_id)
+        state = await self.checks.sound(_list(answer, "state"), join.version, join.room_id)
+        return _judged(signed, state, auth_chain)
+
+    async def send_leave(self, template: Template, leave: Event) -> None:
+        """The room knows of the leave."""
+        path = path_of(f"{FEDERATION_V2}/send_leave", leave.room_id, leave.event_id)
+        await self._send(template.server, path, leave, {})
+
+    async def send_knock(self, template: Template, knock: Event) -> list[JSONObject]:
+        """The room knows of the knock; answers what it shows of itself."""
+        path = path_of(f"{FEDERATION_V1}/send_knock", knock.room_id, knock.event_id)
+        answer = await self._send(template.server, path, knock, {})
+        return [item for item in _list(answer, "knock_room_state") if isinstance(item, dict)]
+
+    async def _send(self, server: ServerName, path: str, event: Event, query: dict[str, str]) -> JSONObject:
+        try:
+            return await self.peers.send(
+                server, "PUT", path, event.pdu, query=query, timeout_seconds=JOIN_TIMEOUT_SECONDS
+            )
+        except PeerFault as fault:
+            raise refusal_of(fault) from fault
+        except PeerUnreachable as unreachable:
+            raise Unreachable(str(unreachable)) from unreachable
+
+
+def refusal_of(fault: PeerFault) -> Refusal:
+    """What a user is told when a peer refuses so."""
+    reason = fault.body.get("error") if isinstance(fault.body, dict) else None
+    text = reason if isinstance(reason, str) else None
+    if fault.errcode == "M_INCOMPATIBLE_ROOM_VERSION":
+        return UnsupportedVersion("This room has a version that this server does not know.")
+    if fault.status == 403:
+        return Forbidden(text)
+    if fault.status == 404:
+        return NotFound(text)
+    if fault.errcode in {"M_UNABLE_TO_AUTHORISE_JOIN", "M_UNABLE_TO_GRANT_JOIN"}:
+        return Forbidden(text)
+    return Unreachable(text)
+
+
+def _template(server: ServerName, answer: JSONObject) -> Template:
+    event = answer.get("event")
+    if not isinstance(event, dict):
+        raise Malformed("The form has no event.", "event")
+    # A server that names no version means the first.
+    return Template(server, parse_room_version(answer.get("room_version", "1")), event)
+
+
+def _signed(answered: JSON, join: Event) -> Event:
+    """The join with the signature of whoever let the user in, where the room asks for one."""
+    if not isinstance(answered, dict):
+        return join
+    try:
+        signed = parse_pdu(answered, join.version)
+    except Malformed:
+        return join
+    return signed if signed.event_id == join.event_id else join
+
+
+def _judged(join: Event, state: Sequence[Event], auth_chain: Sequence[Event]) -> Joined:
+    judged = judge([*auth_chain, *state], {}, ())
+    accepted = {event.event_id: event for event in judged.accepted}
+    current = {event.key: event for event in state if event.is_state and event.event_id in accepted}
+    create = current.get(CREATE)
+    if create is None or not _is_of_room(create, join.room_id):
+        raise Unreachable("The server that let you in did not tell how the room began.")
+    verdict = check_event(join, current)
+    if isinstance(verdict, Denied):
+        raise Unreachable(f"The server that let you in told a state in which you may not join ({verdict.rule}).")
+    # What was rejected is kept out of the state, and known as such.
+    return Joined(join, list(current.values()), list(judged.accepted))
+
+
+def _is_of_room(create: Event, room_id: RoomID) -> bool:
+    if create.version.auth.room_id_is_create_hash:
+        return create.event_id == create_event_id(room_id)
+    return create.room_id == room_id
+
+
+def _list(answer: JSONObject, key: str) -> list[JSON]:
+    value = answer.get(key)
+    return value if isinstance(value, list) else []

@@ -1,0 +1,171 @@
+"""
+Letting users of other servers into rooms that this server is in, and out of them.
+
+Spec: server-server-api#joining-rooms
+"""
+
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from attrs import frozen
+
+from federation.services.inbox import Inbox
+from federation.services.pdu_checks import PduChecks
+from homeserver.core.authorization.rules import check_event
+from homeserver.core.canonical import JSON, JSONObject
+from homeserver.core.drafts import Draft
+from homeserver.core.event_signatures import sign_event
+from homeserver.core.events import Event
+from homeserver.core.identifiers import EventID, RoomID, ServerName, UserID, is_user_id, server_of
+from homeserver.core.malformed import Malformed
+from homeserver.core.pdu import parse_pdu, parse_unsigned_pdu
+from homeserver.core.signatures import SigningKey
+from homeserver.core.timeline import Status
+from homeserver.core.verdicts import Denied
+from homeserver.services.acceptance import Acceptance, MissingEvents
+from homeserver.services.composing import Composer
+from homeserver.services.inviting import Inviting
+from homeserver.services.joining import Joining
+from homeserver.services.known_events import KnownEvents
+from homeserver.services.live_rooms import LiveRoom, LiveRooms
+from homeserver.services.refusals import BadState, Forbidden, IncompatibleVersion, NotFound
+from homeserver.services.room_states import RoomStates
+
+_TEMPLATE_ID: Final = EventID("$template")
+
+
+@frozen(eq=False)
+class Entrance:
+    """A join that was let in: the event as it is in the room, the state before it, and what that state stands on."""
+
+    event: Event
+    state: Sequence[Event]
+    auth_chain: Sequence[Event]
+    servers: Sequence[ServerName]
+
+
+@frozen(eq=False)
+class Residence:
+    """The rooms of this server, as others enter and leave them."""
+
+    server: ServerName
+    key: SigningKey
+    checks: PduChecks
+    inbox: Inbox
+    composer: Composer
+    acceptance: Acceptance
+    known: KnownEvents
+    live_rooms: LiveRooms
+    states: RoomStates
+    joining: Joining
+    inviting: Inviting
+
+    async def make(
+        self,
+        membership: str,
+        origin: ServerName,
+        room_id: RoomID,
+        user_id: UserID,
+        versions: Collection[str] | None = None,
+    ) -> tuple[LiveRoom, JSONObject]:
+        """
+        A form for the membership (``join``, ``knock`` or ``leave``) of a user of *origin*, which may send it.
+
+        *versions*: the room versions that *origin* knows; None: it does not matter.
+        Raises NotFound, Forbidden, IncompatibleVersion; in restricted rooms UnableToAuthorizeJoin, UnableToGrantJoin.
+        """
+        if server_of(user_id) != origin:
+            raise Forbidden(f"{origin} cannot speak for {user_id}.")
+        room = await self._room(origin, room_id)
+        if versions is not None and room.version.id not in versions:
+            raise IncompatibleVersion(room.version.id)
+        content: JSONObject = {"membership": membership}
+        if membership == "join":
+            authorizer = await self.joining.authorizer(room, user_id)
+            if authorizer is not None:
+                content["join_authorised_via_users_server"] = authorizer
+        draft = Draft("m.room.member", user_id, content, user_id)
+        template = await self.composer.template(room, draft)
+        await self._require_allowed(room, draft, template)
+        return room, template
+
+    async def send_join(self, origin: ServerName, room_id: RoomID, event_id: EventID, pdu: JSONObject) -> Entrance:
+        """The user has joined.  Raises Malformed, Forbidden, BadSignature, NotFound."""
+        room = await self._room(origin, room_id)
+        event = await self._checked(room, origin, event_id, pdu, "join")
+        await self._accept(event)
+        entry = await self.known.by_id(event.event_id)
+        assert entry is not None, "an accepted event is stored"
+        state = await self.states.before(room.nid, entry)
+        assert state is not None, "an accepted event has a known state"
+        events = [each.event for each in (await self.known.by_ids(state.values())).values()]
+        return Entrance(event, events, await self.auth_chain(events), list(room.servers))
+
+    async def send_leave(self, origin: ServerName, room_id: RoomID, event_id: EventID, pdu: JSONObject) -> None:
+        """The user has left.  Raises Malformed, Forbidden, BadSignature, NotFound."""
+        room = await self._room(origin, room_id)
+        await self._accept(await self._checked(room, origin, event_id, pdu, "leave"))
+
+    async def send_knock(self, origin: ServerName, room_id: RoomID, event_id: EventID, pdu: JSONObject) -> list[Event]:
+        """The user has knocked; answers what the room shows of itself.  Raises as ``send_leave``."""
+        room = await self._room(origin, room_id)
+        event = await self._checked(room, origin, event_id, pdu, "knock")
+        await self._accept(event)
+        return await self.inviting.room_state(room, event.sender)
+
+    async def auth_chain(self, events: Sequence[Event]) -> list[Event]:
+        """All that the events cite, directly or not."""
+        chain: dict[EventID, Event] = {}
+        wanted = {event_id for event in events for event_id in event.auth_events}
+        while wanted:
+            found = await self.known.by_ids(wanted)
+            chain.update((event_id, entry.event) for event_id, entry in found.items())
+            cited = {event_id for entry in found.values() for event_id in entry.event.auth_events}
+            wanted = cited - chain.keys()
+        return list(chain.values())
+
+    async def _room(self, origin: ServerName, room_id: RoomID) -> LiveRoom:
+        room = await self.live_rooms.find(room_id)
+        if room is None or self.server not in room.servers:
+            raise NotFound("This server is not in that room.")
+        if not await self.inbox.admits(room, origin):
+            raise Forbidden(f"{origin} is denied by this room's ACL.")
+        return room
+
+    async def _require_allowed(self, room: LiveRoom, draft: Draft, template: JSONObject) -> None:
+        try:
+            event = parse_unsigned_pdu(template, room.version, _TEMPLATE_ID)
+        except Malformed as malformed:
+            raise Forbidden(malformed.reason) from malformed
+        verdict = check_event(event, await self.composer.auth_state(room, draft))
+        if isinstance(verdict, Denied):
+            raise Forbidden(f"The rules of this room do not allow it ({verdict.rule}).")
+
+    async def _checked(
+        self, room: LiveRoom, origin: ServerName, event_id: EventID, pdu: JSONObject, membership: str
+    ) -> Event:
+        event = parse_pdu(pdu, room.version)
+        if event.event_id != event_id or event.room_id != room.room_id:
+            raise Malformed("The event is not the one that the path names.", code="M_INVALID_PARAM")
+        if event.membership != membership or event.state_key != event.sender:
+            raise Malformed(f"The event is not the {membership} of its sender.", code="M_INVALID_PARAM")
+        if server_of(event.sender) != origin:
+            raise Forbidden(f"{origin} cannot speak for {event.sender}.")
+        # Since v8: we vouch for whom we let in.
+        authorizer = event.content.get("join_authorised_via_users_server")
+        if membership == "join" and _is_of(authorizer, self.server):
+            await self.joining.authorizer(room, event.sender)
+            event = sign_event(event, self.server, self.key)
+        return await self.checks.check(event)
+
+    async def _accept(self, event: Event) -> None:
+        try:
+            status = await self.acceptance.accept(event, relayed=True)
+        except MissingEvents as missing:
+            raise BadState("The event refers to events that this server does not have.") from missing
+        if status is not Status.ACCEPTED:
+            raise Forbidden("The rules of this room do not allow it.")
+
+
+def _is_of(user_id: JSON, server: ServerName) -> bool:
+    return isinstance(user_id, str) and is_user_id(user_id) and server_of(UserID(user_id)) == server

@@ -1,0 +1,38 @@
+"""Which servers had users in a room, at a point of the log."""
+
+from attrs import frozen
+from sqlalchemy import Connection, bindparam, select
+
+from homeserver.core.identifiers import ServerName, UserID, server_of
+from homeserver.core.log import Position
+from homeserver.store import state
+from homeserver.store.prepared import Prepared
+from homeserver.store.room_heads import NEWEST
+from homeserver.store.schema.rooms import rooms
+
+_GENERATION = Prepared(select(rooms.c.generation).where(rooms.c.nid == bindparam("room_nid")))
+
+
+@frozen
+class MemberChanges:
+    """
+    Who came or went since a position.
+
+    *generation*: the room's, as of the newest of them.  *joined_before*: for each of them, whether they were joined.
+    """
+
+    generation: int
+    joined_before: dict[UserID, bool]
+
+
+def changes_since(tx: Connection, room_nid: int, position: Position) -> MemberChanges:
+    """The users whose membership changed after *position*."""
+    changed = [UserID(key) for (kind, key) in state.difference(tx, room_nid, position, NEWEST) if kind == state.MEMBER]
+    before = {user_id: state.membership_as_of(tx, room_nid, user_id, position) == "join" for user_id in changed}
+    return MemberChanges(int(_GENERATION.scalar(tx, room_nid=room_nid)), before)
+
+
+def as_of(tx: Connection, room_nid: int, position: Position) -> set[ServerName]:
+    """The servers with joined users after *position*."""
+    members = state.members_as_of(tx, room_nid, position)
+    return {server_of(user_id) for user_id, (membership, _) in members.items() if membership == "join"}
