@@ -93,7 +93,8 @@ class AccountTests(DatabaseCase):
 
     async def test_bad_deactivations(self) -> None:
         """Nothing ends by mistake."""
-        for body in (b"x", {"erase": "yes"}, {"auth": 7}, {"auth": {}}, []):
+        bodies: list[Any] = [b"x", {"erase": "yes"}, {"auth": 7}, {"auth": {}}, []]
+        for body in bodies:
             self.assertEqual(400, (await self.alice.post(f"{ACCOUNT}/deactivate", body)).status, body)
 
         self.assertEqual(200, (await self.alice.get(f"{ACCOUNT}/whoami")).status)

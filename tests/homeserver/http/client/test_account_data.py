@@ -86,7 +86,8 @@ class OwnDataTests(DatabaseCase):
         self.assertEqual(
             (400, "M_INVALID_PARAM"), _seen(await self.alice.put(f"{USER}/rooms/strange/account_data/x", {}))
         )
-        for order in ("0.5", 2, -1, True, []):
+        orders: list[Any] = ["0.5", 2, -1, True, []]
+        for order in orders:
             response = await self.alice.put(f"{USER}/{ROOM}/tags/u.x", {"order": order})
             self.assertEqual((400, "M_BAD_JSON"), _seen(response), order)
         bad_filters: list[Any] = [
