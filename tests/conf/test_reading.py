@@ -123,9 +123,7 @@ class BadSettingsTests(TestCase):
             listeners=[{"port": 1, "tls": {"certificat": "a", "private_key": "b", "certificate": "c"}}]
         )
 
-        self.assertTrue(
-            top.startswith("server_nme: is not a setting. Did you mean server_name? Here may stand: appser")
-        )
+        self.assertTrue(top.startswith("server_nme: is not a setting. Did you mean server_name? Here may stand: "))
         self.assertEqual(
             "listeners[0].tls.certificat: is not a setting. Did you mean certificate? "
             "Here may stand: certificate, private_key.",

@@ -14,7 +14,7 @@ from scripts.compile_spec import SPEC
 from tests.tidy.sources import sources
 
 LINK = re.compile(r"(?:Spec:|(?<=\band)) +([a-z0-9/_-]+)#([\w-]+)")
-HEADING = re.compile(r"^#{1,6} +(.+?)(?: *\{[^}]*id=\"([^\"]+)\"[^}]*\})? *#*$", re.MULTILINE)
+HEADING = re.compile(r"^#{1,6} +(.+?)(?: *\{(?:[^}]*id=\"|#)([\w-]+)[^}]*\})? *#*$", re.MULTILINE)
 ANCHOR = re.compile(r"<a (?:id|name)=\"([^\"]+)\"|<h\d id=\"([^\"]+)\"")
 SHORTCODE = re.compile(r"\{\{[%<] *([\w/-]+)([^%>]*?) *[%>]\}\}")
 OPTION = re.compile(r"(\w+)=\"([^\"]*)\"")
