@@ -17,16 +17,19 @@ from typing import Any
 
 import psycopg2
 import pytest
+from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
 from twisted.internet import reactor
 from twisted.trial.unittest import SkipTest, TestCase
 
 from e2ee.store.schema import SCHEMA as E2EE
 from federation.store.schema import SCHEMA as FEDERATION
+from homeserver.store.connections import driver_of, kind_of
 from homeserver.store.database import Database, open_database
 from homeserver.store.migrate import migrate
 from homeserver.store.schema.whole import SCHEMA as HOMESERVER
 from homeserver.store.settings import DatabaseSettings
+from homeserver.store.write import Write
 
 SCHEMAS = (HOMESERVER, FEDERATION, E2EE)
 POSTGRESQL = "FOLKMOOT_TEST_POSTGRESQL"
@@ -61,6 +64,37 @@ class DatabaseCase(TestCase):
     def open(self) -> Database:
         """The database, open once more."""
         return open_database(self.settings, reactor)  # type: ignore[arg-type]
+
+
+class TransactionCase(TestCase):
+    """
+    For functions of a transaction: ``self.tx`` is one that is open, on a database with tables alone; it is rolled back.
+
+    ``self.read`` is the connection for functions that read, as it is then.
+    """
+
+    kind = "sqlite"
+
+    def setUp(self) -> None:
+        kind = kind_of(_shared(self.kind))
+        connection = kind.connect(writing=True)
+        self.addCleanup(connection.close)
+        head, _ = kind.begin_write(connection)
+        self.addCleanup(lambda: driver_of(connection).cursor().execute("ROLLBACK"))
+        self.tx = Write(connection, head)
+
+    @property
+    def read(self) -> Connection:
+        """All that was written can be seen through it."""
+        return self.tx.connection
+
+
+@cache
+def _shared(kind: str) -> DatabaseSettings:
+    """One database for all tests that roll back what they do."""
+    context = fresh_settings(kind)
+    _kept.append(_Leaving(context))
+    return context.__enter__()
 
 
 @contextmanager
@@ -107,6 +141,14 @@ class _Dropping:
 
     def cleanup(self) -> None:
         _execute(f'DROP DATABASE "{self.name}" WITH (FORCE)')
+
+
+class _Leaving:
+    def __init__(self, context: Any) -> None:
+        self.context = context
+
+    def cleanup(self) -> None:
+        self.context.__exit__(None, None, None)
 
 
 _kept: list[Any] = []

@@ -17,7 +17,7 @@ from sqlalchemy.pool import NullPool
 
 from homeserver.store.settings import DatabaseSettings
 
-_PAGE_BYTES = 4096
+_PAGE_BYTES = 8192
 _MMAP_BYTES = 1 << 30
 _LOCKED_WAIT_SECONDS = 0.005
 _SPOILED = {errorcodes.SERIALIZATION_FAILURE, errorcodes.DEADLOCK_DETECTED}

@@ -7,6 +7,7 @@ lock at every one of them.  Where a statement is a round trip (PostgreSQL), wher
 another process has locked the file, the whole batch runs in the writer's thread.
 """
 
+import sys
 import time
 from collections import deque
 from collections.abc import Callable
@@ -26,6 +27,14 @@ from homeserver.store.writer import Batch, Call, Failed, Writer
 
 INLINE_SECONDS_MAX = 0.004
 """Of the reactor's time for one batch; writes that come later wait for the next."""
+
+SWITCH_SECONDS = 0.0001
+"""
+How soon a busy reactor lets the writer's thread take note that a commit is done.
+
+The interpreter's own 5 ms count from the last time the lock was free, however shortly, which for a reactor is its last
+system call: measured with turns of 0.5 ms, a writer had 12 commits in 15 seconds so, and 6,900 with 0.1 ms.
+"""
 
 Subscriber: TypeAlias = Callable[[tuple[LogEntry, ...]], None]
 Job: TypeAlias = tuple[Callable[[], Any], Callable[[Any], None], Callable[[Exception], None]]
@@ -64,6 +73,8 @@ class GroupCommit:
         self._busy = False
         self._closed: Deferred[None] | None = None
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        if sys.getswitchinterval() > SWITCH_SECONDS:
+            sys.setswitchinterval(SWITCH_SECONDS)
         self._thread = Thread(target=self._work, name="database writer", daemon=True)
         self._thread.start()
         self.head = writer.head
