@@ -16,6 +16,7 @@ from homeserver.services.known_events import KnownEvents
 from homeserver.services.live_rooms import LiveRooms
 from homeserver.services.log_tail import LogTail
 from homeserver.services.outliers import Outliers
+from homeserver.services.redactions import Redactions
 from homeserver.services.resolution import Resolution
 from homeserver.services.room_states import RoomStates
 from homeserver.services.timeline import Timeline
@@ -62,14 +63,15 @@ def room_services(database: Database, server: ServerName = SERVER) -> RoomServic
 
     composer = Composer(server, signing_key(server), known, clock, opaque_id)
     states = RoomStates(database, known, Resolution(known))
+    redactions = Redactions(database, known, states)
     return RoomServices(
         database,
         clock,
         tail,
         known,
         live_rooms,
-        Timeline(database, known, live_rooms, composer, lambda: RoomID(f"!{opaque_id()}:{server}")),
-        Acceptance(server, database, known, live_rooms, states),
+        Timeline(database, known, live_rooms, composer, redactions, lambda: RoomID(f"!{opaque_id()}:{server}")),
+        Acceptance(server, database, known, live_rooms, states, redactions),
         Arrival(server, database, known, live_rooms),
         Outliers(database, known),
         states,

@@ -6,27 +6,27 @@ Whoever opens it has checked format, hashes and signatures, and has brought what
 Spec: server-server-api#checks-performed-on-receipt-of-a-pdu
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from attrs import define, frozen
 from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
-from homeserver.core.auth_events import CREATE, POWER_LEVELS, rule_keys_of
+from homeserver.core.auth_events import CREATE, rule_keys_of
 from homeserver.core.authorization.citations import check_auth_events
-from homeserver.core.authorization.redaction import may_redact
 from homeserver.core.authorization.rules import check_event
 from homeserver.core.events import Event, StateKey
 from homeserver.core.extremities import advance, passed_over
 from homeserver.core.identifiers import EventID, ServerName
 from homeserver.core.timeline import Status, TimelineEvent
 from homeserver.core.verdicts import Denied
-from homeserver.services.admission import Admission, Append, Redaction, RoomMoved, append
+from homeserver.services.admission import Admission, Append, RoomMoved, append
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.live_rooms import LiveRoom, LiveRooms
+from homeserver.services.redactions import Redactions
 from homeserver.services.room_states import RoomState, RoomStates
-from homeserver.store import backward_extremities, waiting_redactions
+from homeserver.store import backward_extremities
 from homeserver.store.database import Database
 
 ATTEMPTS_MAX: Final = 10
@@ -71,6 +71,7 @@ class Acceptance:
     known: KnownEvents
     live_rooms: LiveRooms
     states: RoomStates
+    redactions: Redactions
 
     async def accept(self, event: Event, state_before: RoomState | None = None, *, relayed: bool = False) -> Status:
         """
@@ -146,8 +147,8 @@ class Acceptance:
         extremities = await self._extremities(room, event, before)
         changes = await self._changes(room, entry, before, extremities)
         redactions = [
-            *await self._redactions(event, before),
-            *await self._waiting_redactions(room, entry),
+            *await self.redactions.by(event, before),
+            *await self.redactions.of(room.nid, entry),
         ]
         admission = Admission(
             entry,
@@ -158,7 +159,7 @@ class Acceptance:
             missing=() if before is room.state else await self._unknown(event.prev_events),
             fills_gap=event.event_id not in extremities,
             relayed=relayed,
-            redaction_waits=event.redacts is not None and await self.known.by_id(event.redacts) is None,
+            redaction_waits=await self.redactions.waits(event),
         )
         return _Decision(admission, extremities)
 
@@ -265,27 +266,6 @@ class Acceptance:
         difference: dict[StateKey, TimelineEvent | None] = {key: found[i] for key, i in changed.items()}
         difference.update(dict.fromkeys(old.keys() - new.keys()))
         return difference
-
-    async def _redactions(self, event: Event, before: RoomState) -> Sequence[Redaction]:
-        if event.type != "m.room.redaction" or event.redacts is None:
-            return ()
-        target = await self.known.by_id(event.redacts)
-        if target is None:
-            return ()
-        verdict = may_redact(event, target.event, await self._events_at(before, (CREATE, POWER_LEVELS)))
-        return (Redaction(target, event.event_id),) if verdict else ()
-
-    async def _waiting_redactions(self, room: LiveRoom, entry: TimelineEvent) -> Sequence[Redaction]:
-        """Redactions of the event that came before it."""
-        waiting = await self.database.read(waiting_redactions.of_events, [entry.event_id])
-        carried_out: list[Redaction] = []
-        for redaction in (await self.known.by_ids(waiting.get(entry.event_id, ()))).values():
-            before = await self.states.before(room.nid, redaction)
-            if before is not None and may_redact(
-                redaction.event, entry.event, await self._events_at(before, (CREATE, POWER_LEVELS))
-            ):
-                carried_out.append(Redaction(entry, redaction.event_id))
-        return carried_out
 
     def _apply(self, room: LiveRoom, decision: _Decision) -> None:
         room.extremities = dict(decision.extremities)

@@ -115,7 +115,7 @@ def store_event(
         events.place(tx, entry.nid, entry.ordering, entry.status, reason)
     else:
         entry.nid = position
-        events.insert(tx, _row(room_nid, entry, reason))
+        events.insert(tx, event_row(room_nid, entry, reason))
     return position
 
 
@@ -207,7 +207,8 @@ def transaction_endpoint(room_id: RoomID, event_type: str, redacts: EventID | No
     return f"{room_id}/{event_type}/{redacts or ''}"
 
 
-def _row(room_nid: int, entry: TimelineEvent, reason: str | None) -> StoredEvent:
+def event_row(room_nid: int, entry: TimelineEvent, reason: str | None) -> StoredEvent:
+    """*entry* as it is stored."""
     event = entry.event
     transaction = entry.transaction
     return StoredEvent(

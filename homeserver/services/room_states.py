@@ -33,6 +33,10 @@ class RoomStates:
         """The state before the event; None when it is not known, as for an outlier."""
         return await self.database.read(states_at.ids_before, room_nid, entry.nid, entry.ordering)
 
+    async def as_of(self, room_nid: int, position: int) -> dict[StateKey, EventID]:
+        """The room's current state after *position*."""
+        return await self.database.read(states_at.ids_as_of, room_nid, position)
+
     async def after(self, room_nid: int, entry: TimelineEvent) -> dict[StateKey, EventID] | None:
         """The state after the event: with it, if it is a state event that was not rejected."""
         state = await self.before(room_nid, entry)

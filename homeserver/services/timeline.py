@@ -11,8 +11,6 @@ from typing import Final
 from attrs import define
 from twisted.internet.defer import Deferred
 
-from homeserver.core.auth_events import CREATE, POWER_LEVELS
-from homeserver.core.authorization.redaction import may_redact
 from homeserver.core.drafts import Draft
 from homeserver.core.events import Event
 from homeserver.core.identifiers import EventID, RoomID
@@ -30,6 +28,7 @@ from homeserver.services.admission import (
 from homeserver.services.composing import Composer
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.live_rooms import LiveRoom, LiveRooms
+from homeserver.services.redactions import Redactions
 from homeserver.store import transactions
 from homeserver.store.database import Database
 from homeserver.store.failures import Duplicate
@@ -46,6 +45,7 @@ class Timeline:
     known: KnownEvents
     live_rooms: LiveRooms
     composer: Composer
+    redactions: Redactions
     new_room_id: Callable[[], RoomID]
     """A new one at each call, for the versions that do not name a room after its create event."""
 
@@ -143,7 +143,7 @@ class Timeline:
                 event_ids.append(present)
                 continue
             event = await self.composer.compose(room, draft)
-            admissions.append(self._admit(room, event, draft, await self._redactions(room, event)))
+            admissions.append(self._admit(room, event, draft, await self.redactions.by(event, room.state)))
             event_ids.append(event.event_id)
         return event_ids
 
@@ -156,17 +156,6 @@ class Timeline:
         if current is None or current.event.sender != draft.sender or current.event.content != draft.content:
             return None
         return event_id
-
-    async def _redactions(self, room: LiveRoom, event: Event) -> Sequence[Redaction]:
-        if event.type != "m.room.redaction" or event.redacts is None:
-            return ()
-        target = await self.known.by_id(event.redacts)
-        if target is None:
-            return ()
-        auth_ids = {key: room.state[key] for key in (CREATE, POWER_LEVELS) if key in room.state}
-        found = await self.known.by_ids(auth_ids.values())
-        verdict = may_redact(event, target.event, {key: found[i].event for key, i in auth_ids.items()})
-        return (Redaction(target, event.event_id),) if verdict else ()
 
     def _admit(self, room: LiveRoom, event: Event, draft: Draft | None, redactions: Sequence[Redaction]) -> Admission:
         """The room in memory has *event* as its newest."""

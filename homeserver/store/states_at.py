@@ -30,8 +30,7 @@ def entries_before(
     """Of the same, those entries whose keys are *keys*."""
     own = state.state_before(tx, event_nid)
     if own is not None:
-        whole = state.resolve_state(tx, own)
-        return {key: whole[key] for key in keys if key in whole}
+        return state.entries_of(tx, own, keys)
     if ordering is None:
         return None
     return state.entries_as_of(tx, room_nid, keys, position_of(ordering) - 1)
@@ -42,7 +41,14 @@ def ids_before(
 ) -> dict[StateKey, EventID] | None:
     """As ``before``, by event ID."""
     found = before(tx, room_nid, event_nid, ordering)
-    if found is None:
-        return None
+    return None if found is None else _by_id(tx, found)
+
+
+def ids_as_of(tx: Connection, room_nid: int, position: int) -> dict[StateKey, EventID]:
+    """The room's current state after *position*, by event ID."""
+    return _by_id(tx, state.state_as_of(tx, room_nid, position))
+
+
+def _by_id(tx: Connection, found: dict[StateKey, int]) -> dict[StateKey, EventID]:
     ids = events.ids_of(tx, found.values())
     return {key: ids[nid] for key, nid in found.items()}
