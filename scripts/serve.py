@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from twisted.internet.defer import Deferred, TimeoutError
 
 from conf.reading import SettingsError
@@ -178,8 +178,9 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     credentials = Credentials(name, database, hashes, failures)
     interactive_auth = InteractiveAuth(_interactive_secret(keys), database, reactor, credentials)
     logins = Logins(database, reactor, credentials, sessions, interactive_auth, appservices)
+    registration_settings = evolve(settings.registration, enabled=settings.registration_is_open)
     registration = Registration(
-        name, settings.registration, database, reactor, hashes, sessions, interactive_auth, appservices
+        name, registration_settings, database, reactor, hashes, sessions, interactive_auth, appservices
     )
     passwords = Passwords(database, hashes, sessions, interactive_auth)
     deactivation = Deactivation(database, sessions, interactive_auth, own_members)
