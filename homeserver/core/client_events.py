@@ -7,7 +7,7 @@ Spec: client-server-api#room-event-format
 from collections.abc import Mapping
 
 import orjson
-from attrs import frozen
+from attrs import evolve, frozen
 
 from homeserver.core.canonical import JSON, JSONObject, encode_json
 from homeserver.core.events import Event
@@ -58,6 +58,10 @@ class ClientEvent:
     head: bytes
     """The object without its closing brace and without ``unsigned``."""
     unsigned: bytes
+
+    def with_relations(self, relations: JSON) -> "ClientEvent":
+        """The same with its bundled aggregations, which differ from reader to reader."""
+        return evolve(self, unsigned=b'%s"m.relations":%s,' % (self.unsigned, orjson.dumps(relations)))
 
     def render(self, now_ms: int, membership: str | None = None, transaction_id: str | None = None) -> orjson.Fragment:
         """

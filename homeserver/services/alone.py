@@ -14,6 +14,7 @@ from homeserver.core.events import Event
 from homeserver.core.identifiers import DeviceID, RoomAlias, RoomID, ServerName, UserID, server_of
 from homeserver.core.profiles import Profile
 from homeserver.core.room_directory import RoomQuery
+from homeserver.core.timeline import Ordering
 from homeserver.services.callers import Caller
 from homeserver.services.ports import PeerUnreachable
 from homeserver.services.refusals import Unreachable
@@ -23,7 +24,7 @@ _REASON = "This server does not speak to other servers."
 
 @frozen
 class NoPeers:
-    """Implements ``ports.RemoteRooms``, ``RemoteProfiles``, ``RemoteDirectory`` and ``History``."""
+    """Implements ``ports.RemoteRooms``, ``RemoteProfiles``, ``RemoteDirectory`` and ``RemoteHistory``."""
 
     async def join(self, user_id: UserID, room_id: RoomID, via: Sequence[ServerName], content: JSONObject) -> None:
         self._refuse()
@@ -46,7 +47,7 @@ class NoPeers:
     async def public_rooms(self, server: ServerName, query: RoomQuery) -> JSONObject:
         self._refuse()
 
-    async def backfill(self, room_id: RoomID, limit: int) -> bool:
+    async def backfill(self, room_id: RoomID, before: Ordering, limit: int) -> bool:
         return False
 
     def _refuse(self) -> NoReturn:

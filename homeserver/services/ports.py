@@ -12,6 +12,7 @@ from homeserver.core.events import Event
 from homeserver.core.identifiers import DeviceID, RoomAlias, RoomID, ServerName, UserID
 from homeserver.core.profiles import Profile
 from homeserver.core.room_directory import RoomQuery
+from homeserver.core.timeline import Ordering
 from homeserver.services.callers import Caller
 from homeserver.store.write import Write
 
@@ -68,12 +69,12 @@ class RemoteRooms(Protocol):
         """The room that another server's alias points to, and servers that know it.  Raises NotFound, Unreachable."""
 
 
-class History(Protocol):
+class RemoteHistory(Protocol):
     """What reading a room's history asks of the servers that are in the room."""
 
-    async def backfill(self, room_id: RoomID, limit: int) -> bool:
+    async def backfill(self, room_id: RoomID, before: Ordering, limit: int) -> bool:
         """
-        Whether events are here now that were missed before: at most *limit* of those that come before what is here.
+        Whether events are here now that were missed: some *limit* of those that come before what stands at *before*.
 
         False when nothing more is to be had, or nobody could be reached; it raises nothing for either.
         Spec: server-server-api#backfilling-and-retrieving-missing-events

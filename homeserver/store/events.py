@@ -67,12 +67,12 @@ _IN_TIME = _select().where(events.c.room_nid == bindparam("room_nid"), events.c.
 _AFTER_TIME = Prepared(
     _IN_TIME.where(events.c.origin_server_ts >= bindparam("ts"))
     .order_by(events.c.origin_server_ts, events.c.ordering)
-    .limit(1)
+    .limit(bindparam("limit"))
 )
 _BEFORE_TIME = Prepared(
     _IN_TIME.where(events.c.origin_server_ts <= bindparam("ts"))
     .order_by(events.c.origin_server_ts.desc(), events.c.ordering.desc())
-    .limit(1)
+    .limit(bindparam("limit"))
 )
 _PLACE = Prepared(
     update(events)
@@ -178,8 +178,13 @@ def nearest_in_time(tx: Connection, room_nid: int, ts: int, *, forward: bool) ->
     """
     The event of the timeline closest to *ts* (milliseconds), at or after it, or at or before it; None: there is none.
     """
-    row = (_AFTER_TIME if forward else _BEFORE_TIME).first(tx, room_nid=room_nid, ts=ts)
-    return None if row is None else _event(row)
+    return next(iter(near_in_time(tx, room_nid, ts, forward=forward, limit=1)), None)
+
+
+def near_in_time(tx: Connection, room_nid: int, ts: int, *, forward: bool, limit: int) -> list[StoredEvent]:
+    """The same for the *limit* closest, the closest first."""
+    rows = (_AFTER_TIME if forward else _BEFORE_TIME).all(tx, room_nid=room_nid, ts=ts, limit=limit)
+    return [_event(row) for row in rows]
 
 
 def room_of(tx: Connection, event_id: EventID) -> int | None:

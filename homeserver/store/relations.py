@@ -10,8 +10,9 @@ from attrs import frozen
 from sqlalchemy import Connection, bindparam, delete, func, select, true
 
 from homeserver.core.identifiers import EventID, UserID
-from homeserver.core.relations import Relation
+from homeserver.core.relations import REFERENCE, REPLACE, THREAD, Relation
 from homeserver.core.timeline import Ordering
+from homeserver.store import events
 from homeserver.store.prepared import Insertion, Prepared, PreparedIn, Row
 from homeserver.store.schema.events import relations as r
 from homeserver.store.write import Write
@@ -75,6 +76,33 @@ _ALL_OF = PreparedIn(
         r.c.rel_type == bindparam("rel_type"),
         r.c.room_nid == bindparam("room_nid"),
         r.c.ordering.is_not(None),
+    )
+)
+_KINDS = PreparedIn(
+    lambda ids: (
+        select(r.c.relates_to, r.c.rel_type)
+        .distinct()
+        .where(
+            r.c.relates_to.in_(ids),
+            r.c.rel_type.in_([bindparam("kind_0"), bindparam("kind_1"), bindparam("kind_2")]),
+            r.c.room_nid == bindparam("room_nid"),
+            r.c.ordering.is_not(None),
+        )
+    )
+)
+_RELATED = PreparedIn(
+    lambda ids: (
+        select(r.c.relates_to, r.c.rel_type, r.c.sender)
+        .distinct()
+        .where(r.c.relates_to.in_(ids), r.c.room_nid == bindparam("room_nid"), r.c.ordering.is_not(None))
+    )
+)
+_LEVEL = PreparedIn(
+    lambda ids: (
+        select(*_CHILD)
+        .where(r.c.relates_to.in_(ids), r.c.room_nid == bindparam("room_nid"), r.c.ordering.is_not(None))
+        .order_by(r.c.ordering.desc())
+        .limit(bindparam("limit"))
     )
 )
 _OF_EVENT = Prepared(
@@ -185,6 +213,43 @@ def children(
 def all_of(tx: Connection, room_nid: int, parents: Iterable[EventID], rel_type: str) -> list[Child]:
     """All events of the room's timeline that refer so to any of *parents*, in no order."""
     return [_child(row) for row in _ALL_OF.all(tx, parents, room_nid=room_nid, rel_type=rel_type)]
+
+
+def kinds_of(tx: Connection, room_nid: int, parents: Iterable[EventID]) -> dict[str, set[EventID]]:
+    """``{rel_type: those of *parents* that are edited, referred to or answered in a thread so}``; no empty sets."""
+    found: dict[str, set[EventID]] = {}
+    rows = _KINDS.all(tx, parents, room_nid=room_nid, kind_0=REPLACE, kind_1=REFERENCE, kind_2=THREAD)
+    for parent, rel_type in rows:
+        found.setdefault(rel_type, set()).add(parent)
+    return found
+
+
+def related_to(tx: Connection, room_nid: int, parents: Iterable[EventID]) -> dict[EventID, set[tuple[str, UserID]]]:
+    """``{parent: {(rel_type, sender)}}`` of all that relates to *parents*."""
+    found: dict[EventID, set[tuple[str, UserID]]] = {}
+    for parent, rel_type, sender in _RELATED.all(tx, parents, room_nid=room_nid):
+        found.setdefault(parent, set()).add((rel_type, sender))
+    return found
+
+
+def descendants(
+    tx: Connection, room_nid: int, ancestor: EventID, depth: int, limit: int
+) -> list[tuple[Child, EventID]]:
+    """
+    The events that relate to *ancestor*, to those that do, and so on over *depth* steps, with their IDs; the newest
+    first, and of each step at most *limit*.
+    """
+    found: dict[int, tuple[Child, EventID]] = {}
+    parents = [ancestor]
+    for _ in range(depth):
+        level = [_child(row) for row in _LEVEL.all(tx, parents, room_nid=room_nid, limit=limit)]
+        new = [child for child in level if child.event_nid not in found]
+        ids = events.ids_of(tx, [child.event_nid for child in new])
+        found.update((child.event_nid, (child, ids[child.event_nid])) for child in new)
+        parents = [ids[child.event_nid] for child in new]
+        if not parents:
+            break
+    return sorted(found.values(), key=lambda pair: pair[0].ordering, reverse=True)
 
 
 def annotation(tx: Connection, relates_to: EventID, event_type: str, sender: UserID, key: str) -> int | None:

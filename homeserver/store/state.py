@@ -227,6 +227,23 @@ def resolve_state(tx: Connection, nid: int) -> dict[StateKey, int]:
     return {key: event for key, event in whole.items() if event is not None}
 
 
+def entries_of(tx: Connection, nid: int, keys: Iterable[StateKey]) -> dict[StateKey, int]:
+    """As ``resolve_state``, those of *keys* alone: the rest is not read."""
+    found: Delta = {}
+    wanted = set(keys)
+    upwards: int | None = nid
+    while upwards is not None and wanted:
+        state = stored_state(tx, upwards)
+        assert state is not None, "a state that is referred to is there"
+        for key in wanted & state.delta.keys():
+            found[key] = state.delta[key]
+        wanted -= state.delta.keys()
+        upwards = state.parent
+        if state.base_position is not None:
+            found.update(entries_as_of(tx, state.room_nid, wanted, state.base_position))
+    return {key: event for key, event in found.items() if event is not None}
+
+
 def assign(tx: Write, event_nid: int, state_nid: int) -> None:
     """The state before the event is this stored one, not the one as of its place in the log."""
     tx.run(_ASSIGN, event_nid=event_nid, state_nid=state_nid)

@@ -1,0 +1,182 @@
+"""
+Bundled aggregations: what an event tells of those that relate to it.
+
+Spec: client-server-api#aggregations-of-child-events
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final
+
+from attrs import define, frozen
+
+from homeserver.core.canonical import JSON, JSONObject
+from homeserver.core.edits import newest_edit
+from homeserver.core.identifiers import EventID, UserID
+from homeserver.core.relations import REFERENCE, REPLACE, THREAD
+from homeserver.core.timeline import TimelineEvent
+from homeserver.services.client_events import ClientEvents
+from homeserver.services.ignored_users import IgnoredUsers
+from homeserver.services.known_events import KnownEvents
+from homeserver.services.room_views import RoomView, RoomViews
+from homeserver.store import relations
+from homeserver.store.database import Database
+from homeserver.store.relations import Child, ThreadSummary
+
+REFERENCES_MAX: Final = 1_000
+"""Of one event; the newest are told."""
+
+
+@frozen(eq=False)
+class _Thread:
+    """*latest*: what of it the reader sees last."""
+
+    count: int
+    latest: TimelineEvent
+    participated: bool
+
+
+@frozen(eq=False)
+class _Found:
+    """What relates to the events of a page, by the event that it relates to."""
+
+    edits: Mapping[EventID, TimelineEvent]
+    references: Mapping[EventID, Sequence[EventID]]
+    threads: Mapping[EventID, _Thread]
+
+
+NOTHING: Final[Mapping[EventID, JSONObject]] = {}
+
+
+@define(eq=False)
+class Aggregations:
+    """Gathers what relates to events, as one reader may see it."""
+
+    database: Database
+    known: KnownEvents
+    views: RoomViews
+    client_events: ClientEvents
+    ignored: IgnoredUsers
+
+    async def of(self, view: RoomView, events: Iterable[TimelineEvent], now_ms: int) -> Mapping[EventID, JSONObject]:
+        """``m.relations`` of those of *events* that have any; state events have none."""
+        # NOTSPEC: nothing, unless the spec changes its mind about state events.
+        parents = {event.event_id: event for event in events if not event.event.is_state}
+        if not parents:
+            return NOTHING
+        kinds = await self.database.read(relations.kinds_of, view.room_nid, parents)
+        if not kinds:
+            return NOTHING
+        ignored = await self.ignored.of(view.user_id)
+        threads = await self._threads(view, ignored, parents, kinds.get(THREAD, ()))
+        # The last event of a thread tells what relates to it; it is in the thread, and so is no root itself.
+        latest = {thread.latest.event_id: thread.latest for thread in threads.values()}
+        if latest:
+            for kind, more in (await self.database.read(relations.kinds_of, view.room_nid, latest)).items():
+                kinds[kind] = kinds.get(kind, set()) | more
+        everything = {**latest, **parents}
+        found = _Found(
+            await self._edits(view, ignored, everything, kinds.get(REPLACE, ())),
+            await self._references(view, ignored, kinds.get(REFERENCE, ())),
+            threads,
+        )
+        bundles = {event_id: await self._bundle(event_id, found, now_ms) for event_id in parents}
+        return {event_id: bundle for event_id, bundle in bundles.items() if bundle}
+
+    async def _bundle(self, event_id: EventID, found: _Found, now_ms: int) -> JSONObject:
+        bundle: JSONObject = {}
+        edit = found.edits.get(event_id)
+        if edit is not None:
+            bundle[REPLACE] = await self._rendered(edit, {}, now_ms)
+        references = found.references.get(event_id)
+        if references:
+            bundle[REFERENCE] = {"chunk": [{"event_id": child} for child in references]}
+        thread = found.threads.get(event_id)
+        if thread is not None:
+            own = await self._bundle(thread.latest.event_id, _Found(found.edits, found.references, {}), now_ms)
+            bundle[THREAD] = {
+                "latest_event": await self._rendered(thread.latest, own, now_ms),
+                "count": thread.count,
+                "current_user_participated": thread.participated,
+            }
+        return bundle
+
+    async def _rendered(self, event: TimelineEvent, bundle: JSONObject, now_ms: int) -> JSON:
+        (copy,) = await self.client_events.in_state([event])
+        return (copy.with_relations(bundle) if bundle else copy).render(now_ms)  # type: ignore[return-value]
+
+    async def _edits(
+        self,
+        view: RoomView,
+        ignored: Collection[UserID],
+        originals: Mapping[EventID, TimelineEvent],
+        edited: Iterable[EventID],
+    ) -> dict[EventID, TimelineEvent]:
+        # What was redacted is gone, with all that replaced it.
+        wanted = [event_id for event_id in edited if originals[event_id].redacted_by is None]
+        if not wanted:
+            return {}
+        children = await self.database.read(relations.all_of, view.room_nid, wanted, REPLACE)
+        candidates = [child for child in children if child.sender == originals[child.relates_to].event.sender]
+        shown = await self._shown(view, ignored, candidates)
+        edits: dict[EventID, TimelineEvent] = {}
+        for event_id in wanted:
+            own = [shown[child.event_nid] for child in candidates if child.relates_to == event_id]
+            newest = newest_edit(originals[event_id].event, [edit.event for edit in own if edit is not None])
+            if newest is not None:
+                edits[event_id] = next(edit for edit in own if edit is not None and edit.event is newest)
+        return edits
+
+    async def _references(
+        self, view: RoomView, ignored: Collection[UserID], referred: Iterable[EventID]
+    ) -> dict[EventID, list[EventID]]:
+        references: dict[EventID, list[EventID]] = {}
+        for parent in referred:
+            children = await self.database.read(
+                relations.children, view.room_nid, parent, rel_type=REFERENCE, limit=REFERENCES_MAX
+            )
+            shown = await self._shown(view, ignored, children)
+            # Newest first from the store; told in the order in which they came.
+            references[parent] = [event.event_id for event in reversed(shown.values()) if event is not None]
+        return references
+
+    async def _threads(
+        self,
+        view: RoomView,
+        ignored: Collection[UserID],
+        parents: Mapping[EventID, TimelineEvent],
+        roots: Collection[EventID],
+    ) -> dict[EventID, _Thread]:
+        if not roots:
+            return {}
+        summaries = await self.database.read(relations.threads_of, view.room_nid, roots)
+        answered = await self.database.read(relations.threads_with, roots, view.user_id)
+        threads: dict[EventID, _Thread] = {}
+        for root, summary in summaries.items():
+            counted = await self._counted(view, ignored, summary)
+            if counted is not None:
+                participated = parents[root].event.sender == view.user_id or root in answered
+                threads[root] = _Thread(counted[0], counted[1], participated)
+        return threads
+
+    async def _counted(
+        self, view: RoomView, ignored: Collection[UserID], summary: ThreadSummary
+    ) -> tuple[int, TimelineEvent] | None:
+        """How many events of the thread count for the reader, and the last of them; None: none does."""
+        if not ignored:
+            latest = (await self.known.by_nids((summary.latest_nid,)))[summary.latest_nid]
+            if await self.views.seen(view, [latest]):
+                return summary.count, latest
+        children = await self.database.read(relations.all_of, view.room_nid, (summary.root,), THREAD)
+        children.sort(key=lambda child: child.ordering)
+        shown = [event for event in (await self._shown(view, ignored, children)).values() if event is not None]
+        return (len(shown), shown[-1]) if shown else None
+
+    async def _shown(
+        self, view: RoomView, ignored: Collection[UserID], children: Sequence[Child]
+    ) -> dict[int, TimelineEvent | None]:
+        """{event nid: the event}, in the order of *children*; None where the reader may not, or will not, see it."""
+        nids = [child.event_nid for child in children if child.sender not in ignored]
+        found = await self.known.by_nids(nids)
+        placed = sorted(found.values(), key=lambda event: event.ordering or 0)
+        visible = {event.nid for event, _ in await self.views.seen(view, placed)}
+        return {child.event_nid: found[child.event_nid] if child.event_nid in visible else None for child in children}

@@ -1,0 +1,242 @@
+"""
+Reading a room's timeline: pages of it, what surrounds an event, single events.
+
+Spec: client-server-api#getting-events-for-a-room
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from attrs import define, field, frozen
+
+from homeserver.core.canonical import JSON, JSONObject
+from homeserver.core.filters import EVERYTHING, EventFilter
+from homeserver.core.identifiers import EventID, RoomID, UserID
+from homeserver.core.sync_tokens import PaginationToken
+from homeserver.core.timeline import Ordering, TimelineEvent
+from homeserver.services.callers import Caller
+from homeserver.services.ignored_users import IgnoredUsers
+from homeserver.services.known_events import KnownEvents
+from homeserver.services.ports import RemoteHistory
+from homeserver.services.refusals import NotFound, NotInRoom
+from homeserver.services.room_reading import RoomReading
+from homeserver.services.room_views import RoomView, RoomViews
+from homeserver.services.shown_events import ShownEvents
+from homeserver.services.visible_history import Seen
+from homeserver.store import backward_extremities, events, pages, relations
+from homeserver.store.database import Database
+
+LIMIT_DEFAULT: Final = 10
+LIMIT_MAX: Final = 1_000
+SCANNED_AT_ONCE: Final = 200
+"""Events looked at in one step for a filter that may hide most of them."""
+STEPS_MAX: Final = 5
+"""How many steps one request goes; then the client is told to go on from there."""
+BACKFILLS_MAX: Final = 2
+"""How often other servers are asked during one request."""
+BACKFILL_MIN: Final = 50
+"""Events that other servers are asked for at least, since who pages goes on."""
+CANDIDATES_MAX: Final = 100
+"""Events near a point in time that are looked at for one that the reader may see."""
+BEGINNING: Final = Ordering(-(2**62))
+END: Final = Ordering(2**62)
+
+
+@frozen
+class PageRequest:
+    """Which part of a timeline is asked for.  Without *from_*, it begins at the end or the beginning."""
+
+    backward: bool
+    from_: PaginationToken | None = None
+    to: PaginationToken | None = None
+    limit: int = LIMIT_DEFAULT
+    filter: EventFilter = EVERYTHING
+
+
+@define(eq=False)
+class _Walk:
+    """A walk through a timeline, from *place*: the ordering that the last token named."""
+
+    view: RoomView
+    request: PageRequest
+    ignored: frozenset[UserID]
+    place: Ordering
+    stop: Ordering
+    """Nothing past this one is looked at: going back, it and what is older; going forward, what is newer."""
+    limit: int
+    found: list[Seen] = field(factory=list)
+    ended: bool = False
+    backfills_left: int = BACKFILLS_MAX
+
+    @property
+    def missing(self) -> int:
+        return self.limit - len(self.found)
+
+    def span(self) -> tuple[Ordering, Ordering]:
+        """What is ahead: orderings in ``(after, upto]``."""
+        return (self.stop, self.place) if self.request.backward else (self.place, self.stop)
+
+    def pass_by(self, event: TimelineEvent) -> None:
+        """The walk is past *event*."""
+        assert event.ordering is not None, "an event of a timeline has a place"
+        self.place = Ordering(event.ordering - 1) if self.request.backward else event.ordering
+
+
+@define(eq=False)
+class Messages:
+    """Timelines for readers."""
+
+    database: Database
+    known: KnownEvents
+    views: RoomViews
+    reading: RoomReading
+    shown: ShownEvents
+    ignored: IgnoredUsers
+    remote: RemoteHistory
+
+    async def page(self, caller: Caller, room_id: RoomID, request: PageRequest) -> JSONObject:
+        """A page of the timeline, and where to go on.  Raises NotInRoom."""
+        view = await self.views.open(caller, room_id)
+        start = request.from_ or PaginationToken(view.newest if request.backward else BEGINNING)
+        walk = await self._walk(view, request, start.ordering, request.to, min(request.limit, LIMIT_MAX))
+        answer: JSONObject = {"start": str(start), "chunk": await self.shown.timeline(view, walk.found)}
+        if not walk.ended:
+            answer["end"] = str(PaginationToken(walk.place))
+        if request.filter.lazy_load_members:
+            answer["state"] = await self._members(view, walk.found)
+        return answer
+
+    async def context(
+        self, caller: Caller, room_id: RoomID, event_id: EventID, limit: int, wanted: EventFilter
+    ) -> JSONObject:
+        """An event among what came just before and after it.  Raises NotFound, NotInRoom."""
+        view = await self.views.open(caller, room_id)
+        event, membership = await self._visible(view, event_id)
+        place = _place(event)
+        limit = min(limit, LIMIT_MAX)
+        older = PageRequest(backward=True, filter=wanted)
+        newer = PageRequest(backward=False, filter=wanted)
+        before = await self._walk(view, older, Ordering(place - 1), None, limit // 2)
+        after = await self._walk(view, newer, place, None, limit - limit // 2)
+        last = after.found[-1][0] if after.found else event
+        senders = {entry.event.sender for entry, _ in [*before.found, (event, membership), *after.found]}
+        members = senders if wanted.lazy_load_members else None
+        return {
+            "start": str(PaginationToken(before.place)),
+            "end": str(PaginationToken(after.place)),
+            "events_before": await self.shown.timeline(view, before.found),
+            "event": (await self.shown.timeline(view, [(event, membership)]))[0],
+            "events_after": await self.shown.timeline(view, after.found),
+            "state": await self.reading.state_at(view, last, wanted, members),
+        }
+
+    async def event(self, caller: Caller, room_id: RoomID, event_id: EventID) -> JSON:
+        """One event.  Raises NotFound, also where the caller may not see it."""
+        try:
+            view = await self.views.open(caller, room_id)
+        except NotInRoom as refusal:
+            raise NotFound("There is no such event, or you may not see it.") from refusal
+        return (await self.shown.timeline(view, [await self._visible(view, event_id)]))[0]
+
+    async def closest(self, caller: Caller, room_id: RoomID, ts: int, *, forward: bool) -> TimelineEvent:
+        """
+        The event that the caller may see closest to *ts* (milliseconds), at or after it, or at or before it.
+
+        Raises NotInRoom, NotFound.
+        """
+        view = await self.views.open(caller, room_id)
+        rows = await self.database.read(events.near_in_time, view.room_nid, ts, forward=forward, limit=CANDIDATES_MAX)
+        near = [entry for entry in await self.known.revive(rows) if _place(entry) <= view.newest]
+        visible = {entry.event_id for entry, _ in await self.views.seen(view, sorted(near, key=_place))}
+        for entry in near:
+            if entry.event_id in visible:
+                return entry
+        raise NotFound(f"There is no event {'after' if forward else 'before'} that point in time.")
+
+    async def visible(self, view: RoomView, event_id: EventID) -> TimelineEvent:
+        """An event of the room that the reader may see.  Raises NotFound."""
+        return (await self._visible(view, event_id))[0]
+
+    async def _visible(self, view: RoomView, event_id: EventID) -> Seen:
+        event = await self.known.by_id(event_id)
+        if event is not None and event.event.room_id == view.room_id and event.ordering is not None:
+            seen = await self.views.seen(view, [event]) if event.ordering <= view.newest else []
+            if seen:
+                return seen[0]
+        raise NotFound("There is no such event, or you may not see it.")
+
+    async def _walk(
+        self, view: RoomView, request: PageRequest, place: Ordering, to: PaginationToken | None, limit: int
+    ) -> _Walk:
+        ignored = await self.ignored.of(view.user_id)
+        if request.backward:
+            stop = BEGINNING if to is None else to.ordering
+            place = min(place, view.newest)
+        else:
+            stop = view.newest if to is None else min(to.ordering, view.newest)
+        walk = _Walk(view, request, ignored, place, stop, limit)
+        steps = STEPS_MAX
+        while walk.missing > 0 and not walk.ended and steps:
+            steps -= 1
+            await self._step(walk)
+        return walk
+
+    async def _step(self, walk: _Walk) -> None:
+        """The walk is further on, by as many events as it may need."""
+        view, request = walk.view, walk.request
+        hides = not request.filter.unlimited or request.filter.asks_relations or bool(walk.ignored)
+        count = max(walk.missing, SCANNED_AT_ONCE) if hides else walk.missing
+        after, upto = walk.span()
+        # One more than wanted says whether there is more.
+        ids = await self.database.read(pages.page, view.room_nid, after, upto, count + 1, backward=request.backward)
+        found = await self.known.by_ids(ids[:count])
+        scanned = [found[event_id] for event_id in ids[:count]]
+        if request.backward and walk.backfills_left and await self._backfilled(walk, scanned, len(ids) <= count):
+            # What came stands between what was just read.
+            walk.backfills_left -= 1
+            return
+        wanted = await self._wanted(walk, await self.views.seen(view, scanned))
+        if len(wanted) > walk.missing:
+            wanted = wanted[: walk.missing]
+            walk.found += wanted
+            walk.pass_by(wanted[-1][0])
+            return
+        walk.found += wanted
+        if scanned:
+            walk.pass_by(scanned[-1])
+        walk.ended = len(ids) <= count
+
+    async def _backfilled(self, walk: _Walk, scanned: Sequence[TimelineEvent], at_end: bool) -> bool:
+        """Whether events came from other servers that belong where the walk is."""
+        if not walk.view.is_joined:
+            return False
+        missed = await self.database.read(backward_extremities.of_room, walk.view.room_nid)
+        # What is missed stands just before the event that follows it.
+        oldest = BEGINNING if at_end else _place(scanned[-1])
+        ahead = [each.before for each in missed if oldest <= each.before <= walk.place + 1]
+        count = max(walk.missing, BACKFILL_MIN)
+        return bool(ahead) and await self.remote.backfill(walk.view.room_id, max(ahead), count)
+
+    async def _wanted(self, walk: _Walk, seen: list[Seen]) -> list[Seen]:
+        admits, ignored = walk.request.filter, walk.ignored
+        if ignored:
+            seen = [pair for pair in seen if pair[0].event.is_state or pair[0].event.sender not in ignored]
+        if not admits.unlimited:
+            seen = [pair for pair in seen if admits.admits(pair[0].event)]
+        if admits.asks_relations and seen:
+            ids = [entry.event_id for entry, _ in seen]
+            related = await self.database.read(relations.related_to, walk.view.room_nid, ids)
+            seen = [pair for pair in seen if admits.admits_related(related.get(pair[0].event_id, ()))]
+        return seen
+
+    async def _members(self, view: RoomView, found: Sequence[Seen]) -> list[JSON]:
+        """The members whose events are shown, as they were at the first of them."""
+        if not found:
+            return []
+        senders = {entry.event.sender for entry, _ in found}
+        return await self.reading.members_at(view, found[0][0], senders)
+
+
+def _place(event: TimelineEvent) -> Ordering:
+    assert event.ordering is not None, "an event of a timeline has a place"
+    return event.ordering

@@ -1,0 +1,122 @@
+"""
+Reading a room's state and its members.
+
+Spec: client-server-api#getting-events-for-a-room
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final
+
+from attrs import define, frozen
+
+from homeserver.core.canonical import JSON, JSONObject
+from homeserver.core.events import StateKey
+from homeserver.core.filters import EventFilter
+from homeserver.core.identifiers import EventID, RoomID, UserID
+from homeserver.core.log import Position
+from homeserver.core.timeline import ORDERING_SHIFT, Ordering, TimelineEvent, position_of
+from homeserver.services.callers import Caller
+from homeserver.services.known_events import KnownEvents
+from homeserver.services.refusals import NotFound
+from homeserver.services.room_states import RoomStates
+from homeserver.services.room_views import RoomView, RoomViews
+from homeserver.services.shown_events import ShownEvents
+from homeserver.store import state, windows
+from homeserver.store.database import Database
+from homeserver.store.windows import MEMBER
+
+_SHOWN_OF_MEMBERS: Final = {"displayname": "display_name", "avatar_url": "avatar_url"}
+
+
+@frozen
+class MemberFilter:
+    """Which members are wanted: those of this membership, or not of that one; both None: all."""
+
+    membership: str | None = None
+    not_membership: str | None = None
+
+    def admits(self, membership: str) -> bool:
+        """Whether such a member is wanted.  Spec: client-server-api#get_matrixclientv3roomsroomidmembers"""
+        if self.membership is None and self.not_membership is None:
+            return True
+        if self.membership is not None and membership == self.membership:
+            return True
+        return self.not_membership is not None and membership != self.not_membership
+
+
+@define(eq=False)
+class RoomReading:
+    """States for readers: the current one for members, and for who was one that of when they left."""
+
+    database: Database
+    known: KnownEvents
+    views: RoomViews
+    states: RoomStates
+    shown: ShownEvents
+
+    async def state(self, caller: Caller, room_id: RoomID) -> list[JSON]:
+        """The whole state.  Raises NotInRoom."""
+        view = await self.views.open(caller, room_id)
+        ids = await self.database.scan(windows.state_ids, view.room_nid, view.upto)
+        return await self._shown(view, ids.values())
+
+    async def entry(self, caller: Caller, room_id: RoomID, key: StateKey) -> TimelineEvent:
+        """One entry of the state.  Raises NotInRoom, NotFound."""
+        return await self._entry(await self.views.open(caller, room_id), key)
+
+    async def shown_entry(self, caller: Caller, room_id: RoomID, key: StateKey) -> JSON:
+        """The same as clients see events.  Raises NotInRoom, NotFound."""
+        view = await self.views.open(caller, room_id)
+        return (await self.shown.state(view, [await self._entry(view, key)]))[0]
+
+    async def members(self, caller: Caller, room_id: RoomID, at: Ordering | None, wanted: MemberFilter) -> list[JSON]:
+        """The member events, as they were at a place of the timeline; None: now.  Raises NotInRoom."""
+        view = await self.views.open(caller, room_id)
+        upto = view.upto if at is None else Position(min(view.upto, at >> ORDERING_SHIFT))
+        found = await self.database.scan(state.members_as_of, view.room_nid, upto)
+        nids = [nid for membership, nid in found.values() if wanted.admits(membership)]
+        events = await self.known.by_nids(nids)
+        return await self.shown.state(view, [events[nid] for nid in nids])
+
+    async def joined_members(self, caller: Caller, room_id: RoomID) -> dict[UserID, JSONObject]:
+        """``{user id: what they show of themselves}`` of all who are in the room.  Raises NotInRoom."""
+        view = await self.views.joined(caller, room_id)
+        found = await self.database.scan(state.members_as_of, view.room_nid, view.upto)
+        nids = {user_id: nid for user_id, (membership, nid) in found.items() if membership == "join"}
+        events = await self.known.by_nids(nids.values())
+        return {user_id: _profile(events[nid].event.content) for user_id, nid in nids.items()}
+
+    async def state_at(
+        self, view: RoomView, event: TimelineEvent, wanted: EventFilter, members: Collection[UserID] | None
+    ) -> list[JSON]:
+        """The state after *event*; *members*: of the members those alone, None: all."""
+        found = await self.states.after(view.room_nid, event) or {}
+        ids = [
+            event_id for (kind, key), event_id in found.items() if members is None or kind != MEMBER or key in members
+        ]
+        events = await self.known.by_ids(ids)
+        return await self.shown.state(view, [entry for entry in events.values() if wanted.admits(entry.event)])
+
+    async def members_at(self, view: RoomView, event: TimelineEvent, members: Collection[UserID]) -> list[JSON]:
+        """The member events of some, as they were after *event*."""
+        assert event.ordering is not None, "an event of a timeline has a place"
+        keys = [(MEMBER, user_id) for user_id in sorted(members)]
+        at = position_of(event.ordering)
+        found = await self.database.read(windows.entry_ids, view.room_nid, keys, at)
+        return await self._shown(view, [event_id for event_id in found.values() if event_id is not None])
+
+    async def _entry(self, view: RoomView, key: StateKey) -> TimelineEvent:
+        event_id = await self.database.read(windows.entry_id, view.room_nid, key, view.upto)
+        event = None if event_id is None else await self.known.by_id(event_id)
+        if event is None:
+            raise NotFound("The room has no such state.")
+        return event
+
+    async def _shown(self, view: RoomView, event_ids: Iterable[EventID]) -> list[JSON]:
+        ids = list(event_ids)
+        events = await self.known.by_ids(ids)
+        return await self.shown.state(view, [events[event_id] for event_id in ids])
+
+
+def _profile(content: Mapping[str, JSON]) -> JSONObject:
+    return {name: value for member, name in _SHOWN_OF_MEMBERS.items() if isinstance(value := content.get(member), str)}

@@ -1,0 +1,55 @@
+"""
+Events of rooms as one reader gets them, outside of a sync.
+
+Spec: client-server-api#room-event-format
+"""
+
+from collections.abc import Sequence
+
+from attrs import define
+
+from homeserver.core.canonical import JSON
+from homeserver.core.client_events import ClientEvent
+from homeserver.core.timeline import TimelineEvent
+from homeserver.services.aggregations import Aggregations
+from homeserver.services.client_events import ClientEvents
+from homeserver.services.clock import Clock, now_ms
+from homeserver.services.room_views import RoomView
+from homeserver.services.visible_history import Seen
+
+
+@define(eq=False)
+class ShownEvents:
+    """Completes events for their reader."""
+
+    clock: Clock
+    client_events: ClientEvents
+    aggregations: Aggregations
+
+    async def timeline(self, view: RoomView, seen: Sequence[Seen]) -> list[JSON]:
+        """Events of a timeline, for splicing: with what they replaced and with what relates to them."""
+        now = now_ms(self.clock)
+        events = [event for event, _ in seen]
+        copies = await self.client_events.in_timeline(view.room_nid, events)
+        bundles = await self.aggregations.of(view, events, now)
+        if bundles:
+            copies = [
+                copy.with_relations(bundles[copy.event_id]) if copy.event_id in bundles else copy for copy in copies
+            ]
+        return [
+            _rendered(view, now, event, copy, membership)
+            for (event, membership), copy in zip(seen, copies, strict=True)
+        ]
+
+    async def state(self, view: RoomView, events: Sequence[TimelineEvent]) -> list[JSON]:
+        """Events of a state, for splicing."""
+        now = now_ms(self.clock)
+        copies = await self.client_events.in_state(events)
+        return [_rendered(view, now, event, copy, None) for event, copy in zip(events, copies, strict=True)]
+
+
+def _rendered(view: RoomView, now: int, event: TimelineEvent, copy: ClientEvent, membership: str | None) -> JSON:
+    transaction, own_id = event.transaction, None
+    if transaction is not None and transaction.device_id == view.device_id and event.event.sender == view.user_id:
+        own_id = transaction.transaction_id
+    return copy.render(now, membership, own_id)  # type: ignore[return-value]

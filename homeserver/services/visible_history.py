@@ -1,0 +1,150 @@
+"""
+Which events of a room a user may see, and what the user was to the room at each of them.
+
+All that is asked of the store for a page, however long, is how two entries of the room's state changed: its history
+visibility, and the user's own membership.
+
+Spec: client-server-api#room-history-visibility
+"""
+
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+from attrs import define, field, frozen
+
+from homeserver.core.identifiers import UserID
+from homeserver.core.timeline import Ordering, TimelineEvent, ordering_at, position_of
+from homeserver.core.visibility import DEFAULT_VISIBILITY, Visibility, may_see, visibility_of
+from homeserver.services.known_events import KnownEvents
+from homeserver.store import visibility
+from homeserver.store.database import Database
+from homeserver.store.memberships import Membership
+from homeserver.store.visibility import SETTING, KeyChange, VisibilityChanges
+
+Seen: TypeAlias = tuple[TimelineEvent, str]
+"""An event, and the membership of who sees it, with the change that the event itself makes."""
+
+
+@define(eq=False)
+class VisibleHistory:
+    """Holds events against the state before each."""
+
+    database: Database
+    known: KnownEvents
+
+    async def of(self, row: Membership, events: Sequence[TimelineEvent]) -> list[Seen]:
+        """
+        Those of *events* (of one timeline, in order, either way) that the user of *row* may see.
+
+        Who was joined all the time sees everything, and nothing is read.
+        """
+        if not events:
+            return []
+        if row.membership == "join" and row.position <= min(_place(events[0]), _place(events[-1])) >> 20:
+            return [(event, "join") for event in events]
+        return await self.seen_by(row.user_id, row.room_nid, events)
+
+    async def seen_by(self, user_id: UserID, room_nid: int, events: Sequence[TimelineEvent]) -> list[Seen]:
+        """The same for anybody, whatever they are to the room; what has no place in the timeline nobody sees."""
+        placed = [event for event in events if event.ordering is not None]
+        if not placed:
+            return []
+        nids = [event.nid for event in placed]
+        changes = await self.database.read(visibility.changes_for, room_nid, user_id, nids)
+        judge = _Judge(user_id, changes, await self._settings(user_id, changes))
+        return [(event, judge.membership_with(event)) for event in placed if judge.admits(event)]
+
+    async def _settings(self, user_id: UserID, changes: VisibilityChanges) -> Mapping[int, Visibility | str]:
+        """What the events say that the judgement refers to: a visibility, or a membership."""
+        nids = {change.event_nid for change in changes.settings if change.event_nid is not None}
+        for entries in changes.own.values():
+            nids.update(entries.values())
+        found = await self.known.by_nids(nids)
+        return {
+            nid: visibility_of(entry.event.content)
+            if entry.event.type == SETTING[0]
+            else entry.event.membership or "leave"
+            for nid, entry in found.items()
+        }
+
+
+@frozen(eq=False)
+class _At:
+    """What counts of the state before an event."""
+
+    visibility: Visibility
+    membership: str | None
+
+
+@define(eq=False)
+class _Judge:
+    """Looks up the state before each event, for one user."""
+
+    user_id: UserID
+    changes: VisibilityChanges
+    said: Mapping[int, str]
+    """{event nid: its visibility or membership}."""
+    _setting_places: list[int] = field(init=False)
+    _member_places: list[int] = field(init=False)
+    _joined_last: Ordering | None = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._setting_places = [change.position for change in self.changes.settings]
+        self._member_places = [change.position for change in self.changes.memberships]
+        joins = [change.position for change in self.changes.memberships if change.membership == "join"]
+        self._joined_last = ordering_at(joins[-1]) if joins else None
+
+    def admits(self, entry: TimelineEvent) -> bool:
+        """Whether the user may see the event."""
+        if self._is_own(entry):
+            # NOTSPEC: by the letter, who declines an invite may not see that; but nothing else tells their other
+            # clients.
+            return True
+        at = self._before(entry)
+        return may_see(
+            entry.event,
+            self.user_id,
+            visibility=at.visibility,
+            membership=at.membership,
+            joined_later=self._joined_last is not None and self._joined_last > _place(entry),
+        )
+
+    def membership_with(self, entry: TimelineEvent) -> str:
+        """The user's membership at the event, and by it."""
+        if self._is_own(entry):
+            return entry.event.membership or "leave"
+        return self._before(entry).membership or "leave"
+
+    def _is_own(self, entry: TimelineEvent) -> bool:
+        return entry.event.type == "m.room.member" and entry.event.state_key == self.user_id
+
+    def _before(self, entry: TimelineEvent) -> _At:
+        own = self.changes.own.get(entry.nid)
+        if own is not None:
+            setting, member = own.get(SETTING), own.get(("m.room.member", self.user_id))
+            return _At(self._visibility(setting), None if member is None else self.said.get(member))
+        position = position_of(_place(entry))
+        setting_before = _newest_before(self.changes.settings, self._setting_places, position)
+        if setting_before is None and self.changes.settings and position != entry.nid:
+            # Older than all that is known of the room's state: what came first is the nearest to it.
+            setting_before = self.changes.settings[0]
+        member_before = _newest_before(self.changes.memberships, self._member_places, position)
+        return _At(
+            self._visibility(None if setting_before is None else setting_before.event_nid),
+            None if member_before is None else member_before.membership,
+        )
+
+    def _visibility(self, nid: int | None) -> Visibility:
+        value = None if nid is None else self.said.get(nid)
+        return DEFAULT_VISIBILITY if value is None else visibility_of({"history_visibility": value})
+
+
+def _newest_before(changes: Sequence[KeyChange], places: Sequence[int], position: int) -> KeyChange | None:
+    index = bisect_left(places, position)
+    return changes[index - 1] if index else None
+
+
+def _place(event: TimelineEvent) -> Ordering:
+    assert event.ordering is not None, "an event of a timeline has a place"
+    return event.ordering
