@@ -1,7 +1,7 @@
 """
 What an event refers to and this server does not have: fetched from the server that sent it.
 
-Spec: server-server-api#retrieving-event-authorization-information
+Spec: server-server-api#retrieving-event-authorisation-information
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Redactions whose targets are not here yet.  Spec: server-server-api#redactions, rooms/v11#handling-redactions"""
+"""Redactions whose targets are not here yet.  Spec: rooms/v3#handling-redactions, rooms/v11#handling-redactions"""
 
 from sqlalchemy import Connection, bindparam, delete, select
 
