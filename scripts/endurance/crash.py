@@ -34,6 +34,10 @@ def main(rounds: int, database: str, server: str, seed: int | None) -> None:
                     raise click.ClickException(f"round {number} on {name}: {broken}") from broken
                 if number % 10 == 0 or number == rounds:
                     click.echo(f"  {number} kills survived")
+            try:
+                ordeal.check_everything()
+            except Broken as broken:
+                raise click.ClickException(f"at the end on {name}: {broken}") from broken
             tally = ordeal.tally()
         click.echo(
             f"{name}: {tally.rounds} kills, {tally.promises:,} acknowledged writes all there, "

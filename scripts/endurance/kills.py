@@ -8,7 +8,7 @@ import http.client
 import random
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from shutil import copy
 from tempfile import TemporaryDirectory
@@ -22,6 +22,7 @@ from scripts.laboratory.homeservers import Homeserver
 WRITERS = 4
 LOAD_SECONDS = (0.2, 1.2)
 NOTE_TYPE = "org.folkmoot.note"
+PAGES_MAX = 10_000
 LETTER_TYPE = "org.folkmoot.letter"
 _GONE = (OSError, http.client.HTTPException)
 
@@ -43,7 +44,15 @@ class Writer:
     serial: int = 0
     since: str = ""
     """Where this user's sync stood before the load."""
+    newest: dict[str, str] = Factory(dict)
+    """The last event of each room before the load."""
     failure: MatrixError | None = None
+
+    def look_around(self) -> None:
+        """Notes where everything stands."""
+        self.since = self.client.sync()["next_batch"]
+        for room_id in (self.own_room, self.shared_room):
+            self.newest[room_id] = self.client.messages(room_id, limit=1)["chunk"][0]["event_id"]
 
     def write_until_gone(self, seed: int) -> None:
         choice = random.Random(seed)
@@ -135,7 +144,7 @@ class Ordeal:
         """One kill under load, a start, and the reckoning.  Raises Broken."""
         choice = random.Random(self.seed * 1000 + number)
         for writer in self.writers:
-            writer.since = writer.client.sync()["next_batch"]
+            writer.look_around()
         threads = [threading.Thread(target=writer.write_until_gone, args=(choice.random(),)) for writer in self.writers]
         for thread in threads:
             thread.start()
@@ -152,6 +161,13 @@ class Ordeal:
         for writer in self.writers:
             self._check(writer)
 
+    def check_everything(self) -> None:
+        """All that was ever acknowledged is there still, paged through from the end.  Raises Broken."""
+        for writer in self.writers:
+            for room_id in (writer.own_room, writer.shared_room):
+                events = writer.client.timeline(room_id, PAGES_MAX)
+                _check_messages(writer.client, room_id, events, writer.ledger.messages)
+
     def tally(self) -> Tally:
         promises = sum(writer.ledger.promises for writer in self.writers)
         return Tally(len(self.start_seconds), promises, self.unanswered, tuple(self.start_seconds))
@@ -165,7 +181,11 @@ class Ordeal:
             self.unanswered += 1
             ledger.messages[writer.deliver(ledger.unanswered)] = ledger.unanswered
             ledger.unanswered = None
-        _check_messages(writer)
+        fresh = ledger.new_messages()
+        for room_id in (writer.own_room, writer.shared_room):
+            events = client.timeline(room_id, PAGES_MAX, writer.newest[room_id])
+            _check_messages(client, room_id, events, fresh)
+            _check_sync(writer, room_id, {event["event_id"] for event in events})
         _check_topic(ledger.topics, client.state(writer.own_room).get(("m.room.topic", "")))
         if ledger.notes:
             note = client.request("GET", f"/v3/user/{client.user_id}/account_data/{NOTE_TYPE}")["value"]
@@ -174,25 +194,20 @@ class Ordeal:
         _check_letters(writer)
 
 
-def _check_messages(writer: Writer) -> None:
-    """Each message is there once, with its text, by its ID, in its room's pages and in the next sync."""
-    client, messages = writer.client, writer.ledger.messages
-    for room_id in (writer.own_room, writer.shared_room):
-        events = client.timeline(room_id)
-        ids = [event["event_id"] for event in events]
-        if len(ids) != len(set(ids)):
-            raise Broken(f"{room_id} shows an event twice")
-        texts = [
-            event["content"]["body"]
-            for event in events
-            if event["type"] == "m.room.message" and event["sender"] == client.user_id
-        ]
-        promised = {message.text for message in messages.values() if message.room_id == room_id}
-        if missing := promised - set(texts):
-            raise Broken(f"{len(missing)} acknowledged messages are gone from {room_id}: {sorted(missing)[:3]}")
-        if len(texts) != len(set(texts)):
-            raise Broken(f"{room_id} shows a message twice that was sent again under the same name")
-        _check_sync(writer, room_id, set(ids))
+def _check_messages(
+    client: MatrixClient, room_id: str, events: Sequence[JSONObject], promised: Mapping[str, Message]
+) -> None:
+    """Each promised message is in the room's pages once, under its ID and with its text."""
+    ids = [event["event_id"] for event in events]
+    if len(ids) != len(set(ids)):
+        raise Broken(f"{room_id} shows an event twice")
+    own = [event for event in events if event["type"] == "m.room.message" and event["sender"] == client.user_id]
+    texts = {event["event_id"]: event["content"]["body"] for event in own}
+    for event_id, message in promised.items():
+        if message.room_id == room_id and texts.get(event_id) != message.text:
+            raise Broken(f"{event_id} was acknowledged as {message.text!r} and is {texts.get(event_id)!r}")
+    if len(texts) != len(set(texts.values())):
+        raise Broken(f"{room_id} shows a message twice that was sent again under the same name")
 
 
 def _check_sync(writer: Writer, room_id: str, known: set[str]) -> None:

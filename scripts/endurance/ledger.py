@@ -26,6 +26,13 @@ class Ledger:
     """To-device messages that this user has sent."""
     unanswered: Message | None = None
     _letters_seen: int = 0
+    _messages_seen: int = 0
+
+    def new_messages(self) -> dict[str, Message]:
+        """The messages acknowledged since this was last asked."""
+        fresh = dict(list(self.messages.items())[self._messages_seen :])
+        self._messages_seen = len(self.messages)
+        return fresh
 
     def new_letters(self) -> list[str]:
         """The to-device messages acknowledged since this was last asked."""

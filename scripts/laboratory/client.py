@@ -136,13 +136,16 @@ class MatrixClient:
         query = {"dir": "b", "limit": str(limit), **({"from": start} if start else {})}
         return self.room("GET", room_id, "/messages", **query)
 
-    def timeline(self, room_id: str, pages_max: int = 50) -> list[JSONObject]:
-        """All events of the room that this user may see, newest first."""
+    def timeline(self, room_id: str, pages_max: int = 50, after: str | None = None) -> list[JSONObject]:
+        """The events of the room that this user may see, newest first; all, or those *after* one."""
         events: list[JSONObject] = []
         start: str | None = None
         for _ in range(pages_max):
             page = self.messages(room_id, start=start)
-            events += page["chunk"]
+            for event in page["chunk"]:
+                if event["event_id"] == after:
+                    return events
+                events.append(event)
             start = page.get("end")
             if start is None:
                 break

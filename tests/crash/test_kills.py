@@ -24,6 +24,7 @@ def test_nothing_acknowledged_is_lost(kind: str, database: str) -> None:
             ordeal.prepare()
             for number in range(ROUNDS):
                 ordeal.round(number)
+            ordeal.check_everything()
 
             assert ordeal.tally().promises > 0, "there was load"
     except PostgreSQLMissing as missing:
