@@ -83,13 +83,19 @@ def _form(statement: Executable, name: str) -> _Form:
     assert isinstance(statement, ClauseElement)
     compiled = statement.compile(dialect=dialect)
     assert isinstance(compiled, SQLCompiler)
-    names = tuple(compiled.positiontup or ())
+    given = {key for key, bind in compiled.binds.items() if bind.required}
+    # Lists that are written out in the statement become as many parameters.
+    expanded = compiled.construct_expanded_state(dict.fromkeys(given))
+    types = {key: bind.type for key, bind in compiled.binds.items()}
+    for key, parts in expanded.parameter_expansion.items():
+        types.update(dict.fromkeys(parts, types[key]))
+    names = tuple(expanded.positiontup or ())
     results = [(index, _out_of(dialect, entry.type)) for index, entry in enumerate(compiled._result_columns)]
     return _Form(
-        sql=str(compiled),
+        sql=expanded.statement,
         names=names,
-        constants={key: bind.value for key, bind in compiled.binds.items() if not bind.required},
-        into=tuple(_into(dialect, compiled.binds[name].type) for name in names),
+        constants={key: expanded.parameters[key] for key in names if key not in given},
+        into=tuple(_into(dialect, types[name]) for name in names),
         out_of=tuple((index, convert) for index, convert in results if convert is not None),
     )
 
