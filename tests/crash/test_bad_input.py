@@ -9,6 +9,7 @@ from scripts.endurance.fuzz import fuzz_requests
 from scripts.endurance.laboratory import running_server
 from scripts.endurance.schemas import SpecMissing
 from scripts.laboratory.homeservers import Homeserver
+from tests.crash.servers import chosen_servers
 
 pytestmark = pytest.mark.crash
 
@@ -18,9 +19,9 @@ MUTANTS = 600
 GROWTH_BYTES_MAX = 24 * MEBIBYTE
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Homeserver]:
-    with running_server() as running:
+@pytest.fixture(scope="module", params=chosen_servers())
+def server(request: pytest.FixtureRequest) -> Iterator[Homeserver]:
+    with running_server(request.param) as running:
         yield running
 
 

@@ -1,21 +1,19 @@
 """A few rounds of what ``scripts/crash`` does fifty times."""
 
-import os
-
 import pytest
 
 from scripts.endurance.kills import Ordeal
 from scripts.endurance.laboratory import DATABASES, running_server
 from scripts.postgresql import PostgreSQLMissing
+from tests.crash.servers import chosen_servers
 
 pytestmark = pytest.mark.crash
 
-KINDS = os.environ.get("FOLKMOOT_TEST_CRASH", "folkmoot").split(",")
 ROUNDS = 4
 
 
 @pytest.mark.parametrize("database", DATABASES)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", chosen_servers())
 def test_nothing_acknowledged_is_lost(kind: str, database: str) -> None:
     """Killed under load, the server starts as it is and holds every write it had acknowledged, once."""
     try:
