@@ -76,6 +76,7 @@ from homeserver.services.password_hashes import PasswordHashes
 from homeserver.services.passwords import Passwords
 from homeserver.services.profiles import Profiles
 from homeserver.services.push_rules import PushRuleBook
+from homeserver.services.redactions import Redactions
 from homeserver.services.registration import Registration
 from homeserver.services.resolution import Resolution
 from homeserver.services.room_states import RoomStates
@@ -151,9 +152,12 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     tail.follow(known_events.follow)
     live_rooms = LiveRooms(database)
     composer = Composer(name, keys.current, known_events, reactor, _opaque_id)
-    timeline = Timeline(database, known_events, live_rooms, composer, lambda: RoomID(f"!{_opaque_id()}:{name}"))
     room_states = RoomStates(database, known_events, Resolution(known_events))
-    acceptance = Acceptance(name, database, known_events, live_rooms, room_states)
+    redactions = Redactions(database, known_events, room_states)
+    timeline = Timeline(
+        database, known_events, live_rooms, composer, redactions, lambda: RoomID(f"!{_opaque_id()}:{name}")
+    )
+    acceptance = Acceptance(name, database, known_events, live_rooms, room_states, redactions)
 
     # Rooms: who is in them.
     memberships = Memberships(database, tail)
