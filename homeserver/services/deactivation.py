@@ -16,7 +16,7 @@ from homeserver.services.callers import Caller, RequestInfo
 from homeserver.services.interactive_auth import AT_ONCE, BY_PASSWORD, InteractiveAuth, Request
 from homeserver.services.ports import AccountBelongings, RoomMembers
 from homeserver.services.sessions import Sessions
-from homeserver.store import account_data, filters, profiles, push_rules, threepids, users
+from homeserver.store import account_data, filters, profiles, push_rules, pushers, receipts, threepids, users
 from homeserver.store.database import Database
 from homeserver.store.write import Write
 
@@ -61,6 +61,7 @@ class Deactivation:
     def _write(self, tx: Write, user_id: UserID, erase: bool) -> None:
         users.deactivate(tx, user_id, erase=erase)
         self.sessions.erasure.erase_all(tx, user_id)
+        pushers.delete_of_user(tx, user_id)
         threepids.delete_of_user(tx, user_id)
         for each in self.belongings:
             each.delete_of_account(tx, user_id, erase=erase)
@@ -68,5 +69,6 @@ class Deactivation:
             account_data.delete_of_user(tx, user_id)
             push_rules.delete_of_user(tx, user_id)
             filters.delete_of_user(tx, user_id)
+            receipts.delete_of_user(tx, user_id)
             profiles.delete_of_user(tx, user_id)
             tx.log(PROFILE, user_id)

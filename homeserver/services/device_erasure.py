@@ -1,4 +1,4 @@
-"""What goes when a device goes: its tokens, its keys, the messages that wait for it."""
+"""What goes when a device goes: its tokens and pushers, its keys, the messages that wait for it."""
 
 from collections.abc import Collection, Sequence
 
@@ -7,7 +7,7 @@ from attrs import frozen
 from homeserver.core.identifiers import DeviceID, UserID
 from homeserver.core.log import DEVICE_LIST
 from homeserver.services.ports import DeviceBelongings
-from homeserver.store import access_tokens, devices, refresh_tokens
+from homeserver.store import access_tokens, devices, pushers, refresh_tokens
 from homeserver.store.write import Write
 
 
@@ -27,6 +27,8 @@ class DeviceErasure:
             return
         access_tokens.delete_of_devices(tx, user_id, device_ids)
         refresh_tokens.delete_of_devices(tx, user_id, device_ids)
+        for device_id in device_ids:
+            pushers.delete_of_device(tx, user_id, device_id)
         for each in self.belongings:
             each.delete_of_devices(tx, user_id, device_ids)
         tx.log(DEVICE_LIST, user_id)

@@ -19,7 +19,8 @@ from homeserver.services.refusals import (
 )
 from homeserver.services.registration import NewUser
 from homeserver.services.sessions import NewSession, Opened
-from homeserver.store import account_data, memberships, users
+from homeserver.store import account_data, memberships, pushers, users
+from homeserver.store.pushers import StoredPusher
 from homeserver.store.write import Write
 from tests.accounts import INFO, PASSWORD, Accounts, by_password
 from tests.databases import DatabaseCase, each_database
@@ -232,6 +233,18 @@ class DeactivationTests(DatabaseCase):
         self.assertEqual([ALICE], self.accounts.rooms.left)
         self.assertEqual([(ALICE, True)], self.accounts.keys.ended)
         self.assertEqual([(ALICE, self.opened.device_id)], self.accounts.keys.deleted)
+
+    async def test_nobody_is_pushed_to_any_more(self) -> None:
+        """Pushers go with the device that set them, and all of them with the account."""
+        for pushkey, device_id in (("one", self.opened.device_id), ("other", DeviceID("OTHER")), ("none", None)):
+            pusher = StoredPusher(ALICE, "app", pushkey, device_id, "http", "{}", True, Position(0), 1, None)
+            await self.database.write(pushers.replace, pusher)
+        await self.accounts.sessions.close(self.caller)
+        left = await self.database.read(pushers.of_user, ALICE)
+        await self.accounts.deactivation.end(ALICE, erase=False)
+
+        self.assertEqual({"other", "none"}, {pusher.pushkey for pusher in left})
+        self.assertEqual([], await self.database.read(pushers.of_user, ALICE))
 
     async def test_it_needs_the_password(self) -> None:
         """A stolen token ends no account."""
