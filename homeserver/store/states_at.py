@@ -4,8 +4,9 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection
 
+from homeserver.core.canonical import load_json
 from homeserver.core.events import StateKey
-from homeserver.core.identifiers import EventID
+from homeserver.core.identifiers import EventID, ServerName, server_of
 from homeserver.core.timeline import Ordering, position_of
 from homeserver.store import events, state
 
@@ -52,3 +53,19 @@ def ids_as_of(tx: Connection, room_nid: int, position: int) -> dict[StateKey, Ev
 def _by_id(tx: Connection, found: dict[StateKey, int]) -> dict[StateKey, EventID]:
     ids = events.ids_of(tx, found.values())
     return {key: ids[nid] for key, nid in found.items()}
+
+
+def memberships_before(
+    tx: Connection, room_nid: int, event_nid: int, ordering: Ordering | None, server: ServerName
+) -> set[str]:
+    """The memberships that users of *server* had before the event; empty when the state there is not known."""
+    own = state.state_before(tx, event_nid)
+    if own is None:
+        if ordering is None:
+            return set()
+        members = state.members_as_of(tx, room_nid, position_of(ordering) - 1)
+        return {membership for user_id, (membership, _) in members.items() if server_of(user_id) == server}
+    whole = state.resolve_state(tx, own)
+    nids = [nid for (kind, key), nid in whole.items() if kind == state.MEMBER and key.endswith(f":{server}")]
+    found = (load_json(event.pdu).get("content", {}).get("membership") for event in events.by_nids(tx, nids).values())
+    return {membership for membership in found if isinstance(membership, str)}

@@ -1,0 +1,4 @@
+"""The operations that other servers ask for, a module a chapter.
+
+Never: the store.
+"""

@@ -1,0 +1,157 @@
+"""
+What other servers may read of the rooms that this server is in.
+
+Spec: server-server-api#backfilling-and-retrieving-missing-events
+"""
+
+from collections.abc import Collection, Sequence
+from heapq import heappop, heappush
+from typing import Final
+
+from attrs import frozen
+
+from federation.services.inbox import Inbox
+from federation.services.residence import Residence
+from homeserver.core.events import Event
+from homeserver.core.identifiers import EventID, RoomID, ServerName, UserID, server_of
+from homeserver.core.redaction import redact_event
+from homeserver.core.timeline import Status, TimelineEvent
+from homeserver.core.visibility import HISTORY_VISIBILITY, server_may_see, visibility_of
+from homeserver.services.known_events import KnownEvents
+from homeserver.services.live_rooms import LiveRoom, LiveRooms
+from homeserver.services.refusals import Forbidden, NotFound
+from homeserver.services.room_states import RoomStates
+from homeserver.store import states_at
+from homeserver.store.database import Database
+
+BACKFILL_MAX: Final = 100
+MISSING_MAX: Final = 50
+SETTING: Final = (HISTORY_VISIBILITY, "")
+
+
+@frozen(eq=False)
+class RoomQueries:
+    """Answers servers that are in the room."""
+
+    server: ServerName
+    database: Database
+    known: KnownEvents
+    live_rooms: LiveRooms
+    states: RoomStates
+    inbox: Inbox
+    residence: Residence
+
+    async def event(self, origin: ServerName, event_id: EventID) -> Event:
+        """One event, as much of it as *origin* may see.  Raises NotFound."""
+        entry = await self.known.by_id(event_id)
+        if entry is None or entry.status is Status.REJECTED:
+            raise NotFound("There is no such event.")
+        room = await self._room(origin, entry.event.room_id)
+        return (await self._shown(origin, room, [entry]))[0]
+
+    async def state(self, origin: ServerName, room_id: RoomID, event_id: EventID) -> tuple[list[Event], list[Event]]:
+        """The state before an event, and its auth chain.  Raises NotFound, Forbidden."""
+        room = await self._room(origin, room_id)
+        entry = await self.known.by_id(event_id)
+        state = None
+        if entry is not None and entry.event.room_id == room_id and entry.status is not Status.REJECTED:
+            state = await self.states.before(room.nid, entry)
+        if state is None:
+            raise NotFound("The state before this event is not known here.")
+        events = [each.event for each in (await self.known.by_ids(state.values())).values()]
+        return events, await self.residence.auth_chain(events)
+
+    async def event_auth(self, origin: ServerName, room_id: RoomID, event_id: EventID) -> list[Event]:
+        """The auth chain of an event.  Raises NotFound, Forbidden."""
+        await self._room(origin, room_id)
+        entry = await self.known.by_id(event_id)
+        if entry is None or entry.event.room_id != room_id:
+            raise NotFound("There is no such event in this room.")
+        return await self.residence.auth_chain([entry.event])
+
+    async def backfill(
+        self, origin: ServerName, room_id: RoomID, event_ids: Collection[EventID], limit: int
+    ) -> list[Event]:
+        """The events and what they follow, newest first, at most *limit*.  Raises NotFound, Forbidden."""
+        room = await self._room(origin, room_id)
+        found = await self._walk(room_id, event_ids, frozenset(), min(limit, BACKFILL_MAX))
+        return await self._shown(origin, room, found)
+
+    async def missing_events(
+        self,
+        origin: ServerName,
+        room_id: RoomID,
+        earliest: Collection[EventID],
+        latest: Collection[EventID],
+        limit: int,
+        min_depth: int,
+    ) -> list[Event]:
+        """What lies between *earliest* and *latest*, without either, oldest first.  Raises NotFound, Forbidden."""
+        room = await self._room(origin, room_id)
+        ends = await self.known.by_ids(latest)
+        starts = {event_id for entry in ends.values() for event_id in entry.event.prev_events}
+        stop = frozenset({*earliest, *latest})
+        found = await self._walk(room_id, starts - stop, stop, min(limit, MISSING_MAX), min_depth)
+        shown = await self._shown(origin, room, found)
+        return shown[::-1]
+
+    async def _room(self, origin: ServerName, room_id: RoomID) -> LiveRoom:
+        room = await self.live_rooms.find(room_id)
+        if room is None or self.server not in room.servers:
+            raise NotFound("This server is not in that room.")
+        if origin not in room.servers and origin not in await self._servers_once(room):
+            raise Forbidden(f"{origin} is not in that room.")
+        if not await self.inbox.admits(room, origin):
+            raise Forbidden(f"{origin} is denied by this room's ACL.")
+        return room
+
+    async def _servers_once(self, room: LiveRoom) -> set[ServerName]:
+        """Servers whose users have, or had, to do with the room: they may see what was theirs to see."""
+        return {server_of(UserID(key)) for kind, key in room.state if kind == "m.room.member"}
+
+    async def _walk(
+        self,
+        room_id: RoomID,
+        starts: Collection[EventID],
+        stop: frozenset[EventID],
+        limit: int,
+        min_depth: int = 0,
+    ) -> list[TimelineEvent]:
+        """From *starts* back along prev_events, greatest depth first, up to *limit* events and not past *stop*."""
+        found: list[TimelineEvent] = []
+        heap: list[tuple[int, EventID, TimelineEvent]] = []
+        seen: set[EventID] = set(stop)
+        pending = set(starts)
+        while len(found) < limit:
+            for event_id, entry in (await self.known.by_ids(pending - seen)).items():
+                seen.add(event_id)
+                if (
+                    entry.event.room_id == room_id
+                    and entry.status is Status.ACCEPTED
+                    and entry.event.depth >= min_depth
+                ):
+                    heappush(heap, (-entry.event.depth, event_id, entry))
+            if not heap:
+                break
+            entry = heappop(heap)[2]
+            found.append(entry)
+            pending = set(entry.event.prev_events)
+        return found
+
+    async def _shown(self, origin: ServerName, room: LiveRoom, entries: Sequence[TimelineEvent]) -> list[Event]:
+        """What *origin* may not see it gets redacted: it needs the shape of the DAG."""
+        return [
+            entry.event if await self._may_see(origin, room, entry) else redact_event(entry.event) for entry in entries
+        ]
+
+    async def _may_see(self, origin: ServerName, room: LiveRoom, entry: TimelineEvent) -> bool:
+        place = (room.nid, entry.nid, entry.ordering)
+        found = await self.database.read(states_at.entries_before, *place, [SETTING])
+        nid = None if found is None else found.get(SETTING)
+        setting = None if nid is None else (await self.known.by_nids([nid])).get(nid)
+        visibility = visibility_of(None if setting is None else setting.event.content)
+        present = origin in room.servers
+        memberships: Collection[str] = ()
+        if not (present and visibility in {"shared", "world_readable"}):
+            memberships = await self.database.scan(states_at.memberships_before, *place, origin)
+        return server_may_see(entry.event, origin, visibility=visibility, memberships=memberships, joined_later=present)
