@@ -186,34 +186,35 @@ class PreparedIn:
 class Insertion:
     """An insert of many rows at once; a row is the tuple of the values of *columns*, in their order."""
 
-    __slots__ = ("_conversions", "columns", "table")
+    __slots__ = ("_forms", "columns", "table")
 
     def __init__(self, table: Table, columns: Sequence[Column[Any]] | None = None) -> None:
         """*columns*: those of the table when not given."""
         self.table = table
         self.columns = tuple(table.columns if columns is None else columns)
-        self._conversions: dict[str, list[tuple[int, Conversion]]] = {}
+        self._forms: dict[str, tuple[str, list[tuple[int, Conversion]]]] = {}
 
     def run(self, tx: Connection, rows: Sequence[Row]) -> None:
         """All *rows* are in the table.  Raises the driver's IntegrityError."""
         name = tx.dialect.name
-        conversions = self._conversions.get(name)
-        if conversions is None:
-            conversions = self._conversions[name] = self._into(name)
+        form = self._forms.get(name)
+        if form is None:
+            form = self._forms[name] = self._form(name)
+        sql, conversions = form
         if conversions:
             rows = [_converted(row, conversions) for row in rows]
         cursor = tx.connection.dbapi_connection.cursor()  # type: ignore[union-attr]
-        names = ", ".join(f'"{column.name}"' for column in self.columns)
         if name == "sqlite":
-            marks = ", ".join("?" * len(self.columns))
-            cursor.executemany(f'INSERT INTO "{self.table.name}" ({names}) VALUES ({marks})', rows)
+            cursor.executemany(sql, rows)
         else:
-            execute_values(cursor, f'INSERT INTO "{self.table.name}" ({names}) VALUES %s', rows, page_size=1_000)
+            execute_values(cursor, sql, rows, page_size=1_000)
 
-    def _into(self, name: str) -> list[tuple[int, Conversion]]:
-        dialect = _DIALECTS[name]
-        found = [(index, _into(dialect, column.type)) for index, column in enumerate(self.columns)]
-        return [(index, convert) for index, convert in found if convert is not None]
+    def _form(self, name: str) -> tuple[str, list[tuple[int, Conversion]]]:
+        names = ", ".join(f'"{column.name}"' for column in self.columns)
+        marks = f"({', '.join('?' * len(self.columns))})" if name == "sqlite" else "%s"
+        found = [(index, _into(_DIALECTS[name], column.type)) for index, column in enumerate(self.columns)]
+        conversions = [(index, convert) for index, convert in found if convert is not None]
+        return f'INSERT INTO "{self.table.name}" ({names}) VALUES {marks}', conversions
 
 
 def upsert(table: Table, *, changed: Sequence[str] | None = None) -> Prepared:

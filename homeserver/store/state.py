@@ -4,11 +4,11 @@ State: the current one of each room through time, and the states before events t
 The state as of a position is, for each ``(type, state_key)``, the newest change at or before it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, TypeAlias
 
 from attrs import frozen
-from sqlalchemy import Connection, Join, Select, and_, bindparam, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Select, Subquery, and_, bindparam, delete, func, insert, select
 
 from homeserver.core.canonical import encode_json, load_json
 from homeserver.core.events import StateKey
@@ -38,42 +38,43 @@ class StoredState:
 
 
 _CHANGE = Insertion(c)
-_NEWEST = (
-    select(c.c.type, c.c.state_key, func.max(c.c.position).label("position"))
-    .where(c.c.room_nid == bindparam("room_nid"), c.c.position <= bindparam("upto"))
-    .group_by(c.c.type, c.c.state_key)
-)
+_KEY = (c.c.type, c.c.state_key)
 
 
-def _joined_to(newest: Select[Any]) -> Join:
-    n = newest.subquery("newest")
-    same = and_(
-        c.c.room_nid == bindparam("room_nid"),
-        c.c.type == n.c.type,
-        c.c.state_key == n.c.state_key,
-        c.c.position == n.c.position,
+def _newest(dialect: str, *conditions: ColumnElement[bool]) -> Subquery:
+    """For each key under *conditions* the columns of its newest change at or before ``upto``."""
+    where = (c.c.room_nid == bindparam("room_nid"), c.c.position <= bindparam("upto"), *conditions)
+    if dialect == "sqlite":
+        # The other columns are those of the row that has the maximum.
+        columns = (*_KEY, c.c.event_nid, c.c.membership, func.max(c.c.position).label("position"))
+        return select(*columns).where(*where).group_by(*_KEY).subquery("newest")
+    last = select(*_KEY, func.max(c.c.position).label("position")).where(*where).group_by(*_KEY).subquery("last")
+    same = and_(*(c.c[name] == last.c[name] for name in ("type", "state_key", "position")))
+    newest = select(*_KEY, c.c.event_nid, c.c.membership, c.c.position).select_from(c.join(last, same))
+    return newest.where(c.c.room_nid == bindparam("room_nid")).subquery("newest")
+
+
+def _present(columns: Sequence[str], *conditions: ColumnElement[bool]) -> Prepared:
+    """*columns* of what the keys have, of those that have anything."""
+
+    def build(dialect: str) -> Select[Any]:
+        newest = _newest(dialect, *conditions)
+        return select(*(newest.c[name] for name in columns)).where(newest.c.event_nid.is_not(None))
+
+    return Prepared(build)
+
+
+def _present_ids(dialect: str) -> Select[Any]:
+    newest = _newest(dialect)
+    return select(newest.c.type, newest.c.state_key, events.c.event_id).select_from(
+        newest.join(events, events.c.nid == newest.c.event_nid)
     )
-    return c.join(n, same)
 
 
-_AS_OF = Prepared(
-    select(c.c.type, c.c.state_key, c.c.event_nid).select_from(_joined_to(_NEWEST)).where(c.c.event_nid.is_not(None))
-)
-_CURRENT_IDS = Prepared(
-    select(c.c.type, c.c.state_key, events.c.event_id)
-    .select_from(_joined_to(_NEWEST))
-    .join(events, events.c.nid == c.c.event_nid)
-)
-_MEMBERS = Prepared(
-    select(c.c.state_key, c.c.membership, c.c.event_nid)
-    .select_from(_joined_to(_NEWEST.where(c.c.type == MEMBER)))
-    .where(c.c.event_nid.is_not(None))
-)
-_OF_TYPE = Prepared(
-    select(c.c.state_key, c.c.event_nid)
-    .select_from(_joined_to(_NEWEST.where(c.c.type == bindparam("type"))))
-    .where(c.c.event_nid.is_not(None))
-)
+_AS_OF = _present(("type", "state_key", "event_nid"))
+_CURRENT_IDS = Prepared(_present_ids)
+_MEMBERS = _present(("state_key", "membership", "event_nid"), c.c.type == MEMBER)
+_OF_TYPE = _present(("state_key", "event_nid"), c.c.type == bindparam("type"))
 _ENTRY = Prepared(
     select(c.c.event_nid, c.c.membership)
     .where(
