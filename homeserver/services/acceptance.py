@@ -114,7 +114,15 @@ class Acceptance:
             extremities = tuple(decision.extremities)
             written = self.database.write(
                 append,
-                Append(self.server, room.nid, room.room_id, generation, extremities, [decision.admission]),
+                Append(
+                    self.server,
+                    room.nid,
+                    room.room_id,
+                    generation,
+                    extremities,
+                    len(room.joined),
+                    [decision.admission],
+                ),
             )
         finally:
             lock.release()

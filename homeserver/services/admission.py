@@ -5,16 +5,18 @@ The decisions are made before; the write only refuses when the room has moved on
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from attrs import evolve, field, frozen
 
 from homeserver.core.drafts import Transaction
-from homeserver.core.events import StateKey
+from homeserver.core.events import Event, StateKey
 from homeserver.core.hashes import encode_event
 from homeserver.core.identifiers import EventID, RoomID, ServerName, UserID, server_of
 from homeserver.core.log import EVENT, MEMBERSHIP, REDACTED, RELAY, REMOTE_MEMBERSHIP, STATE, STORED, Position
 from homeserver.core.redaction import redact
 from homeserver.core.relations import relation_of
+from homeserver.core.room_directory import SUMMARY_OF_NOTHING, summary_changes
 from homeserver.core.timeline import Status, TimelineEvent, ordering_at
 from homeserver.core.versions import RoomVersion
 from homeserver.store import (
@@ -22,12 +24,14 @@ from homeserver.store import (
     events,
     memberships,
     relations,
+    room_summaries,
     rooms,
     state,
     transactions,
     waiting_redactions,
 )
 from homeserver.store.events import StoredEvent
+from homeserver.store.room_summaries import RoomSummary
 from homeserver.store.write import Write
 
 
@@ -72,7 +76,8 @@ class Append:
     """
     Events that enter one room in one write.
 
-    *server*: our own name.  *generation*: the room's when this was decided.  *extremities*: after all of the events.
+    *server*: our own name.  *generation*: the room's when this was decided.  *extremities* and *joined_members* are
+    those after all of the events.
     """
 
     server: ServerName
@@ -80,23 +85,52 @@ class Append:
     room_id: RoomID
     generation: int
     extremities: tuple[EventID, ...]
+    joined_members: int
     admissions: Sequence[Admission]
 
 
 def append(tx: Write, request: Append) -> None:
     """All the events are in the room.  Raises RoomMoved, and then none is."""
-    if not rooms.advance(tx, request.room_nid, request.generation, request.extremities):
-        raise RoomMoved(request.room_id)
-    for admission in request.admissions:
-        _admit(tx, request, admission)
+    _append(tx, request)
+    changes = _all_changes(request)
+    if changes:
+        columns: dict[str, object] = {**summary_changes(changes)}
+        if any(kind == "m.room.member" for kind, _ in changes):
+            columns["joined_members"] = request.joined_members
+        room_summaries.change(tx, request.room_nid, columns)
 
 
 def found_room(tx: Write, version: RoomVersion, creator: UserID, request: Append) -> int:
     """The room exists, with these events; answers its nid."""
     nid = rooms.insert_room(tx, request.room_id, version.id, creator)
     rooms.set_joined(tx, nid, True)
-    append(tx, evolve(request, room_nid=nid))
+    _append(tx, evolve(request, room_nid=nid))
+    room_summaries.replace(tx, summary_of(nid, request.room_id, _all_changes(request), request.joined_members))
     return nid
+
+
+def summary_of(
+    room_nid: int, room_id: RoomID, room_state: Mapping[StateKey, Event | None], joined_members: int
+) -> RoomSummary:
+    """What the directory shows of a room with this state."""
+    shown: dict[str, Any] = {**SUMMARY_OF_NOTHING, **summary_changes(room_state)}
+    return RoomSummary(room_nid, room_id, joined_members=joined_members, **shown)
+
+
+def _append(tx: Write, request: Append) -> None:
+    if not rooms.advance(tx, request.room_nid, request.generation, request.extremities):
+        raise RoomMoved(request.room_id)
+    for admission in request.admissions:
+        _admit(tx, request, admission)
+
+
+def _all_changes(request: Append) -> dict[StateKey, Event | None]:
+    """What all of the events together change of the current state."""
+    return {
+        key: None if entry is None else entry.event
+        for admission in request.admissions
+        for key, entry in admission.changes.items()
+    }
 
 
 def store_event(

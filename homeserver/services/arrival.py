@@ -4,7 +4,7 @@ How this server comes into a room of others: with the state that one of them sen
 Spec: server-server-api#joining-rooms
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import define
 
@@ -12,11 +12,11 @@ from homeserver.core.events import Event, StateKey
 from homeserver.core.identifiers import ServerName
 from homeserver.core.log import STATE
 from homeserver.core.timeline import Status, TimelineEvent, ordering_at
-from homeserver.services.admission import change_state, store_event
+from homeserver.services.admission import change_state, store_event, summary_of
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.live_rooms import LiveRooms
 from homeserver.services.outliers import room_for, store_outliers
-from homeserver.store import backward_extremities, rooms, state
+from homeserver.store import backward_extremities, room_summaries, rooms, state
 from homeserver.store.database import Database
 from homeserver.store.room_heads import NEWEST
 from homeserver.store.write import Write
@@ -77,5 +77,13 @@ def _arrive(
     change_state(tx, server, nid, joined_at, event.key, join)
     rooms.advance(tx, nid, present.generation, (event.event_id,))
     rooms.set_joined(tx, nid, True)
+    _summarize(tx, nid, {**room_state, event.key: join})
     for event_id in event.prev_events:
         backward_extremities.insert(tx, nid, event_id, ordering_at(joined_at))
+
+
+def _summarize(tx: Write, room_nid: int, room_state: Mapping[StateKey, TimelineEvent]) -> None:
+    current = {key: entry.event for key, entry in room_state.items()}
+    joined = sum(event.membership == "join" for event in current.values())
+    room_id = next(iter(current.values())).room_id
+    room_summaries.replace(tx, summary_of(room_nid, room_id, current, joined))

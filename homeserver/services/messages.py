@@ -66,6 +66,8 @@ class _Walk:
     limit: int
     found: list[Seen] = field(factory=list)
     ended: bool = False
+    hides: bool = False
+    """Not all that is there is shown."""
     backfills_left: int = BACKFILLS_MAX
 
     @property
@@ -174,7 +176,8 @@ class Messages:
             place = min(place, view.newest)
         else:
             stop = view.newest if to is None else min(to.ordering, view.newest)
-        walk = _Walk(view, request, ignored, place, stop, limit)
+        hides = not request.filter.unlimited or request.filter.asks_relations
+        walk = _Walk(view, request, ignored, place, stop, limit, hides=hides)
         steps = STEPS_MAX
         while walk.missing > 0 and not walk.ended and steps:
             steps -= 1
@@ -184,8 +187,7 @@ class Messages:
     async def _step(self, walk: _Walk) -> None:
         """The walk is further on, by as many events as it may need."""
         view, request = walk.view, walk.request
-        hides = not request.filter.unlimited or request.filter.asks_relations or bool(walk.ignored)
-        count = max(walk.missing, SCANNED_AT_ONCE) if hides else walk.missing
+        count = max(walk.missing, SCANNED_AT_ONCE) if walk.hides else walk.missing
         after, upto = walk.span()
         # One more than wanted says whether there is more.
         ids = await self.database.read(pages.page, view.room_nid, after, upto, count + 1, backward=request.backward)
@@ -202,6 +204,7 @@ class Messages:
             walk.pass_by(wanted[-1][0])
             return
         walk.found += wanted
+        walk.hides = walk.hides or len(wanted) < len(scanned)
         if scanned:
             walk.pass_by(scanned[-1])
         walk.ended = len(ids) <= count

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from attrs import define
 
 from homeserver.core.canonical import JSON
-from homeserver.core.client_events import ClientEvent
+from homeserver.core.client_events import ClientEvent, serialize
 from homeserver.core.timeline import TimelineEvent
 from homeserver.services.aggregations import Aggregations
 from homeserver.services.client_events import ClientEvents
@@ -40,6 +40,16 @@ class ShownEvents:
             _rendered(view, now, event, copy, membership)
             for (event, membership), copy in zip(seen, copies, strict=True)
         ]
+
+    async def aside(self, view: RoomView, seen: Seen) -> JSON:
+        """One event that is not quite as it is stored, and so is not to be found again."""
+        event, membership = seen
+        now = now_ms(self.clock)
+        copy = serialize(event.event)
+        bundles = await self.aggregations.of(view, [event], now)
+        if event.event_id in bundles:
+            copy = copy.with_relations(bundles[event.event_id])
+        return _rendered(view, now, event, copy, membership)
 
     async def state(self, view: RoomView, events: Sequence[TimelineEvent]) -> list[JSON]:
         """Events of a state, for splicing."""

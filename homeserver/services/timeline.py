@@ -176,7 +176,15 @@ class Timeline:
         return self.database.write(append, self._append(room, generation, admissions))
 
     def _append(self, room: LiveRoom, generation: int, admissions: Sequence[Admission]) -> Append:
-        return Append(self.composer.server, room.nid, room.room_id, generation, tuple(room.extremities), admissions)
+        return Append(
+            self.composer.server,
+            room.nid,
+            room.room_id,
+            generation,
+            tuple(room.extremities),
+            len(room.joined),
+            admissions,
+        )
 
     def _undo(self, room: LiveRoom, admissions: Sequence[Admission]) -> None:
         """What was expected is not to come; the room is read afresh."""

@@ -232,24 +232,21 @@ def related_to(tx: Connection, room_nid: int, parents: Iterable[EventID]) -> dic
     return found
 
 
-def descendants(
-    tx: Connection, room_nid: int, ancestor: EventID, depth: int, limit: int
-) -> list[tuple[Child, EventID]]:
+def descendants(tx: Connection, room_nid: int, ancestor: EventID, depth: int, limit: int) -> list[Child]:
     """
-    The events that relate to *ancestor*, to those that do, and so on over *depth* steps, with their IDs; the newest
-    first, and of each step at most *limit*.
+    The events that relate to *ancestor*, to those that do, and so on over *depth* steps; the newest first, and of each
+    step at most *limit*.
     """
-    found: dict[int, tuple[Child, EventID]] = {}
+    found: dict[int, Child] = {}
     parents = [ancestor]
     for _ in range(depth):
         level = [_child(row) for row in _LEVEL.all(tx, parents, room_nid=room_nid, limit=limit)]
         new = [child for child in level if child.event_nid not in found]
-        ids = events.ids_of(tx, [child.event_nid for child in new])
-        found.update((child.event_nid, (child, ids[child.event_nid])) for child in new)
-        parents = [ids[child.event_nid] for child in new]
+        found.update((child.event_nid, child) for child in new)
+        parents = list(events.ids_of(tx, [child.event_nid for child in new]).values())
         if not parents:
             break
-    return sorted(found.values(), key=lambda pair: pair[0].ordering, reverse=True)
+    return sorted(found.values(), key=lambda child: child.ordering, reverse=True)
 
 
 def annotation(tx: Connection, relates_to: EventID, event_type: str, sender: UserID, key: str) -> int | None:

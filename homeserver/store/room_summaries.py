@@ -1,10 +1,11 @@
 """What the room directory and the space hierarchy show of rooms."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 from attrs import frozen
-from sqlalchemy import Connection, Select, bindparam, delete, func, or_, select, tuple_
+from sqlalchemy import Connection, Select, bindparam, delete, func, or_, select, tuple_, update
 
 from homeserver.core.identifiers import RoomAlias, RoomID
 from homeserver.store.prepared import Prepared, PreparedIn, Row, upsert
@@ -29,7 +30,6 @@ class RoomSummary:
     guest_can_join: bool
     world_readable: bool
     joined_members: int
-    invited_members: int
 
 
 def _select() -> Select[tuple[Any, ...]]:
@@ -40,8 +40,9 @@ def _select() -> Select[tuple[Any, ...]]:
 _REPLACE = upsert(s)
 _BY_NIDS = PreparedIn(lambda nids: _select().where(s.c.room_nid.in_(nids)))
 _DELETE = Prepared(delete(s).where(s.c.room_nid == bindparam("which")))
-_PUBLIC = rooms.c.is_public & rooms.c.blocked.is_(False)
-_FOUND = _PUBLIC & or_(
+# A room that everybody has left is not to be found.
+_PUBLIC = rooms.c.is_public & rooms.c.blocked.is_(False) & (s.c.joined_members > 0)
+_TERM = or_(
     s.c.name.ilike(bindparam("like"), escape="\\"),
     s.c.topic.ilike(bindparam("like"), escape="\\"),
     s.c.canonical_alias.ilike(bindparam("like"), escape="\\"),
@@ -51,19 +52,25 @@ _BELOW = tuple_(bindparam("members"), bindparam("nid")) > _PLACE
 _ABOVE = tuple_(bindparam("members"), bindparam("nid")) < _PLACE
 
 
-def _page(condition: Any, *, backward: bool) -> Prepared:
+@cache
+def _page(*, searched: bool, backward: bool, types: int | None, untyped: bool) -> Prepared:
+    """*types*: how many types of rooms are wanted; None: all of them.  *untyped*: rooms without a type are."""
+    wanted = [_PUBLIC, _ABOVE if backward else _BELOW]
+    if searched:
+        wanted.append(_TERM)
+    if types is not None:
+        of_type = s.c.room_type.in_([bindparam(f"type_{index}") for index in range(types)])
+        wanted.append(or_(of_type, s.c.room_type.is_(None)) if untyped else of_type)
     order = (s.c.joined_members, s.c.room_nid) if backward else (s.c.joined_members.desc(), s.c.room_nid.desc())
-    return Prepared(
-        _select().where(condition, _ABOVE if backward else _BELOW).order_by(*order).limit(bindparam("limit"))
-    )
+    return Prepared(_select().where(*wanted).order_by(*order).limit(bindparam("limit")))
 
 
-_PAGES = {
-    (searched, backward): _page(_FOUND if searched else _PUBLIC, backward=backward)
-    for searched in (False, True)
-    for backward in (False, True)
-}
 _COUNT = Prepared(select(func.count()).select_from(s.join(rooms, rooms.c.nid == s.c.room_nid)).where(_PUBLIC))
+_SET = {
+    column.name: Prepared(update(s).where(s.c.room_nid == bindparam("which")).values({column.name: bindparam("new")}))
+    for column in s.c
+    if column is not s.c.room_nid
+}
 
 
 def replace(tx: Write, summary: RoomSummary) -> None:
@@ -81,8 +88,13 @@ def replace(tx: Write, summary: RoomSummary) -> None:
         guest_can_join=summary.guest_can_join,
         world_readable=summary.world_readable,
         joined_members=summary.joined_members,
-        invited_members=summary.invited_members,
     )
+
+
+def change(tx: Write, room_nid: int, changes: Mapping[str, object]) -> None:
+    """Of what is shown of the room this is different now, by column."""
+    for column, value in changes.items():
+        tx.run(_SET[column], which=room_nid, new=value)
 
 
 def delete_one(tx: Write, room_nid: int) -> None:
@@ -102,19 +114,28 @@ def public(
     after: tuple[int, int] | None,
     limit: int,
     backward: bool = False,
+    room_types: frozenset[str | None] | None = None,
 ) -> list[RoomSummary]:
     """
     The first *limit* published rooms after a place ``(joined members, room nid)``, the most members first.
 
     *term*: is found in name, topic or alias, whatever the case of its letters; None: any.  *backward*: the last *limit*
-    before the place, still the most members first.
+    before the place, still the most members first.  *room_types*: a room's must be among them, which may hold None: no
+    type; None itself: any.
     """
     start = after if after is not None else ((-1, -1) if backward else (2**62, 2**62))
     params: dict[str, Any] = {"members": start[0], "nid": start[1], "limit": limit}
     if term is not None:
         escaped = term.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         params["like"] = f"%{escaped}%"
-    found = [_summary(row) for row in _PAGES[term is not None, backward].all(tx, **params)]
+    types = None if room_types is None else sorted(each for each in room_types if each is not None)
+    for index, name in enumerate(types or ()):
+        params[f"type_{index}"] = name
+    untyped = room_types is not None and None in room_types
+    statement = _page(
+        searched=term is not None, backward=backward, types=None if types is None else len(types), untyped=untyped
+    )
+    found = [_summary(row) for row in statement.all(tx, **params)]
     return found[::-1] if backward else found
 
 

@@ -42,7 +42,6 @@ room_summaries = Table(
     flag("guest_can_join"),
     flag("world_readable"),
     number("joined_members"),
-    number("invited_members"),
 )
 Index("ix_room_summaries_joined_members", room_summaries.c.joined_members, room_summaries.c.room_nid)
 

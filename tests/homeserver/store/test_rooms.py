@@ -134,7 +134,7 @@ class SummariesTests(TransactionCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.summaries = [self.put(f"Room {number}", members=10 * (number // 2)) for number in range(7)]
+        self.summaries = [self.put(f"Room {number}", members=10 * (1 + number // 2)) for number in range(7)]
         hidden = self.put("Room hidden", members=500)
         rooms.set_public(self.tx, hidden.room_nid, False)
 
@@ -155,7 +155,6 @@ class SummariesTests(TransactionCase):
             guest_can_join=True,
             world_readable=False,
             joined_members=members,
-            invited_members=0,
         )
         room_summaries.replace(self.tx, summary)
         return summary

@@ -321,7 +321,6 @@ def upgrade() -> None:
         sa.Column("guest_can_join", sa.Boolean(), nullable=False),
         sa.Column("world_readable", sa.Boolean(), nullable=False),
         number("joined_members"),
-        number("invited_members"),
         sa.PrimaryKeyConstraint("room_nid", name=op.f("pk_room_summaries")),
     )
     with op.batch_alter_table("room_summaries", schema=None) as batch_op:
