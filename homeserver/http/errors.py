@@ -30,6 +30,7 @@ REFUSALS: Final[dict[type[Exception], tuple[int, str]]] = {
     r.BadState: (400, "M_BAD_STATE"),
     r.UnsupportedVersion: (400, "M_UNSUPPORTED_ROOM_VERSION"),
     r.IncompatibleVersion: (400, "M_INCOMPATIBLE_ROOM_VERSION"),
+    r.WrongBackupVersion: (403, "M_WRONG_ROOM_KEYS_VERSION"),
     r.WeakPassword: (400, "M_WEAK_PASSWORD"),
     r.InvalidParameter: (400, "M_INVALID_PARAM"),
     r.Exclusive: (400, "M_EXCLUSIVE"),
@@ -62,6 +63,8 @@ def refused(error: Malformed | r.Refusal | PeerUnreachable | PeerFault) -> Answe
         return error_answer(code, errcode, error.reason, {"soft_logout": True})
     if isinstance(error, r.IncompatibleVersion):
         return error_answer(code, errcode, error.reason, {"room_version": error.room_version})
+    if isinstance(error, r.WrongBackupVersion):
+        return error_answer(code, errcode, error.reason, {"current_version": error.current_version})
     if isinstance(error, PeerFault):
         return error_answer(code, errcode, f"{error.peer} does not answer as it should.")
     return error_answer(code, errcode, error.reason)

@@ -132,6 +132,16 @@ class IncompatibleVersion(Refusal):
         self.room_version = room_version
 
 
+class WrongBackupVersion(Refusal):
+    """Keys go into the newest backup of a user only; *current_version* is its name, empty when there is none."""
+
+    reason = "This is not the current backup."
+
+    def __init__(self, current_version: str) -> None:
+        super().__init__()
+        self.current_version = current_version
+
+
 class WeakPassword(Refusal):
     """The password breaks the server's policy."""
 
