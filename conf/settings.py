@@ -19,6 +19,7 @@ from homeserver.services.rate_limits import RateLimitSettings
 from homeserver.services.registration import RegistrationSettings
 from homeserver.services.sessions import SessionSettings
 from homeserver.services.settings import EmailSettings, RoomSettings
+from homeserver.services.sync.settings import SyncSettings
 from homeserver.store.settings import DatabaseSettings
 
 
@@ -83,6 +84,8 @@ class Settings:
     """How often one account, or one address without an account, may ask for things."""
     rooms: RoomSettings = RoomSettings()
     """How rooms are made."""
+    sync: SyncSettings = SyncSettings()
+    """How much one sync brings."""
     presence: PresenceSettings = PresenceSettings()
     """Whether users see who else is there."""
     federation: FederationSettings = FederationSettings()

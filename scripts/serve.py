@@ -6,6 +6,7 @@ Nothing listens before everything stands, and nothing is let go before what was 
 
 import secrets
 from contextlib import AsyncExitStack
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,33 @@ from twisted.internet.defer import Deferred, TimeoutError
 from conf.reading import SettingsError
 from conf.settings import Settings
 from e2ee.store.schema import SCHEMA as E2EE_SCHEMA
+from federation.http.authenticator import ServerAuthenticator
+from federation.http.federation_client import federation_client
+from federation.http.key_servers import KeyRequests
+from federation.http.keys import KeyEndpoints
+from federation.http.server.events import ServerEventEndpoints
+from federation.http.server.membership import ServerMembershipEndpoints
+from federation.http.server.queries import QueryEndpoints
+from federation.http.server.transactions import TransactionEndpoints
+from federation.services.ancestry import Ancestry
+from federation.services.backfill import Backfill
+from federation.services.destinations import Destinations
+from federation.services.distribution import Distribution
+from federation.services.ephemeral import EphemeralReceiver, EphemeralSender
+from federation.services.handshakes import Handshakes
+from federation.services.inbox import Inbox
+from federation.services.invitations import Invitations
+from federation.services.key_ring import KeyRing
+from federation.services.known_keys import KnownKeys
+from federation.services.lane import Surroundings
+from federation.services.notary import Notary
+from federation.services.outbox import Outbox
+from federation.services.outgoing_pdus import OutgoingPdus
+from federation.services.pdu_checks import PduChecks
+from federation.services.remote_profiles import RemoteProfiles
+from federation.services.remote_rooms import RemoteRooms
+from federation.services.residence import Residence
+from federation.services.room_queries import RoomQueries
 from federation.services.signing_key import OwnKeys, load_own_keys
 from federation.store.schema import SCHEMA as FEDERATION_SCHEMA
 from homeserver.core.identifiers import RoomID
@@ -31,27 +59,37 @@ from homeserver.http.client.devices import DeviceEndpoints
 from homeserver.http.client.filters import FilterEndpoints
 from homeserver.http.client.login import LoginEndpoints, SessionEndpoints
 from homeserver.http.client.membership import MembershipEndpoints
+from homeserver.http.client.presence import PresenceEndpoints
 from homeserver.http.client.profiles import ProfileEndpoints
 from homeserver.http.client.push_rules import PushRuleEndpoints
+from homeserver.http.client.read_markers import ReadMarkerEndpoints
+from homeserver.http.client.receipts import ReceiptEndpoints
 from homeserver.http.client.register import RegisterEndpoints
 from homeserver.http.client.room_creation import RoomCreationEndpoints
 from homeserver.http.client.sending import SendingEndpoints
+from homeserver.http.client.sync import SyncEndpoints
+from homeserver.http.client.typing import TypingEndpoints
 from homeserver.http.client.versions import VersionsEndpoints
 from homeserver.http.client.wellknown import WellKnownEndpoints
 from homeserver.http.edge import Edge
 from homeserver.http.landing import LandingEndpoints, Welcome
 from homeserver.http.limits import RequestLimits
 from homeserver.http.listeners import Listeners, open_listeners
+from homeserver.http.names import system_names
 from homeserver.http.replies import Answer
 from homeserver.http.request import EdgeSite
 from homeserver.http.routes import Router
+from homeserver.http.rows import Authentication
 from homeserver.http.settings import ListenerSettings
 from homeserver.services.acceptance import Acceptance
 from homeserver.services.access_tokens import AccessTokens
 from homeserver.services.account_data import AccountData
 from homeserver.services.aliases import Aliases
-from homeserver.services.alone import NoAppservices, NoPeers
+from homeserver.services.alone import NoAppservices
+from homeserver.services.arrival import Arrival
 from homeserver.services.capabilities import Capabilities
+from homeserver.services.client_events import ClientEvents
+from homeserver.services.clock import now_ms
 from homeserver.services.composing import Composer
 from homeserver.services.creating import Creating
 from homeserver.services.credentials import Credentials
@@ -59,7 +97,10 @@ from homeserver.services.deactivation import Deactivation
 from homeserver.services.departing import Departing
 from homeserver.services.device_erasure import DeviceErasure
 from homeserver.services.devices import Devices
+from homeserver.services.ephemeral import EphemeralSerial
 from homeserver.services.filters import Filters
+from homeserver.services.history import History
+from homeserver.services.ignored_users import IgnoredUsers
 from homeserver.services.interactive_auth import InteractiveAuth
 from homeserver.services.inviting import Inviting
 from homeserver.services.joining import Joining
@@ -71,20 +112,44 @@ from homeserver.services.login_failures import LoginFailures
 from homeserver.services.logins import Logins
 from homeserver.services.member_content import MemberContent
 from homeserver.services.memberships import Memberships
+from homeserver.services.outliers import Outliers
 from homeserver.services.own_members import OwnMembers
 from homeserver.services.password_hashes import PasswordHashes
 from homeserver.services.passwords import Passwords
+from homeserver.services.presence import PresenceBoard
 from homeserver.services.profiles import Profiles
 from homeserver.services.push_rules import PushRuleBook
+from homeserver.services.pushed_events import PushedEvents
+from homeserver.services.read_markers import ReadMarkers
+from homeserver.services.receipts import Receipts
+from homeserver.services.recent_events import RecentEvents
 from homeserver.services.redactions import Redactions
 from homeserver.services.registration import Registration
 from homeserver.services.resolution import Resolution
 from homeserver.services.room_states import RoomStates
 from homeserver.services.sending import Sending
 from homeserver.services.sessions import Sessions
+from homeserver.services.summaries import Summaries
+from homeserver.services.sync.account_data import AccountDataNews
+from homeserver.services.sync.ephemeral import EphemeralNews
+from homeserver.services.sync.invited import InvitedRooms
+from homeserver.services.sync.joined import JoinedRooms
+from homeserver.services.sync.lazy_members import SentMembers
+from homeserver.services.sync.left import LeftRooms
+from homeserver.services.sync.presence import PresenceNews
+from homeserver.services.sync.service import Sync
+from homeserver.services.sync.states import States
+from homeserver.services.sync.timelines import Timelines
+from homeserver.services.sync.unread import UnreadNews
+from homeserver.services.sync.visible import VisibleEvents
 from homeserver.services.tags import Tags
 from homeserver.services.third_party_ids import ThirdPartyIDs
+from homeserver.services.threads import Threads
 from homeserver.services.timeline import Timeline
+from homeserver.services.typing import Typing
+from homeserver.services.unread import UnreadCounts
+from homeserver.services.unread_keeping import UnreadKeeping
+from homeserver.services.wakeups import Wakeups
 from homeserver.store.database import Database, open_database
 from homeserver.store.failures import DatabaseFailure
 from homeserver.store.migrate import migrate
@@ -143,8 +208,23 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     tail = LogTail(database.head)
     database.subscribe(tail.extend)
 
-    # Who else there is.
-    peers = NoPeers()
+    # Other servers: finding them, asking them, knowing their keys.
+    names = system_names(reactor)
+    destinations = Destinations(database, reactor, settings.federation.retry, _dice)
+    await destinations.load()
+    peers = federation_client(name, keys.current, reactor, names, destinations, settings.federation, _dice)
+    parts.push_async_callback(peers.close)
+    known_keys = KnownKeys(
+        database,
+        reactor,
+        KeyRequests(peers),
+        settings.federation.trusted_key_servers,
+        settings.federation.retry,
+        _dice,
+        settings.federation.keys_cached_max,
+    )
+    ring = KeyRing(name, keys, known_keys, reactor)
+    checks = PduChecks(ring)
     appservices = NoAppservices()
 
     # Rooms: what is in them, and how events get in.
@@ -159,14 +239,27 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     )
     acceptance = Acceptance(name, database, known_events, live_rooms, room_states, redactions)
 
+    # Rooms: what others have of them.
+    outliers = Outliers(database, known_events)
+    arrival = Arrival(name, database, known_events, live_rooms)
+    history = History(database, known_events, live_rooms, room_states, redactions)
+    ancestry = Ancestry(peers, checks, known_events, outliers)
+    handshakes = Handshakes(name, keys.current, peers, checks, _opaque_id)
+    remote_rooms = RemoteRooms(
+        name, reactor, database, peers, checks, handshakes, ancestry, arrival, acceptance, live_rooms
+    )
+    backfill = Backfill(name, peers, checks, ancestry, history, known_events, live_rooms)
+
     # Rooms: who is in them.
     memberships = Memberships(database, tail)
     tail.follow(memberships.follow)
     member_content = MemberContent(name, database)
-    aliases = Aliases(name, database, known_events, live_rooms, peers)
-    inviting = Inviting(name, database, known_events, live_rooms, composer, timeline, acceptance, member_content, peers)
-    joining = Joining(name, known_events, live_rooms, timeline, memberships, member_content, peers)
-    departing = Departing(name, database, known_events, live_rooms, timeline, memberships, member_content, peers)
+    aliases = Aliases(name, database, known_events, live_rooms, remote_rooms)
+    inviting = Inviting(
+        name, database, known_events, live_rooms, composer, timeline, acceptance, member_content, remote_rooms
+    )
+    joining = Joining(name, known_events, live_rooms, timeline, memberships, member_content, remote_rooms)
+    departing = Departing(name, database, known_events, live_rooms, timeline, memberships, member_content, remote_rooms)
     creating = Creating(timeline, inviting, aliases, member_content)
     sending = Sending(name, known_events, live_rooms, timeline, inviting, aliases)
     own_members = OwnMembers(timeline, memberships, member_content, departing)
@@ -191,11 +284,80 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
 
     # Accounts: what belongs to one.
     devices = Devices(database, reactor, sessions, interactive_auth)
-    profiles = Profiles(name, database, own_members, peers)
+    profiles = Profiles(name, database, own_members, RemoteProfiles(peers))
     push_rules = PushRuleBook(database)
     database.subscribe(push_rules.follow)
     account_data = AccountData(database, push_rules, settings.account_data)
     filters = Filters(database)
+
+    # Sync: what is new, for those who wait for it.
+    serial = EphemeralSerial.starting_at(now_ms(reactor))
+    wakeups = Wakeups(reactor, memberships)
+    recent = RecentEvents(database, tail, known_events)
+    client_events = ClientEvents(database, known_events)
+    ignored = IgnoredUsers(database)
+    typing = Typing(reactor, serial, memberships, wakeups)
+    presence = PresenceBoard(database, name, reactor, serial, memberships, wakeups, settings.presence)
+    parts.callback(presence.stop)
+    threads = Threads(known_events)
+    receipts = Receipts(name, database, reactor, known_events, memberships, threads)
+    read_markers = ReadMarkers(database, memberships, receipts)
+    summaries = Summaries(database)
+    pushed = PushedEvents(database, known_events, threads, summaries)
+    keeping = UnreadKeeping(database, reactor)
+    unread = UnreadCounts(database, known_events, recent, threads, pushed, push_rules, ignored, keeping)
+    sent_members = SentMembers(settings.sync)
+    timelines = Timelines(recent, VisibleEvents(database, known_events), client_events)
+    states = States(database, known_events, client_events, sent_members)
+    sections = (
+        JoinedRooms(database, recent, timelines, states, summaries, sent_members, settings.sync),
+        InvitedRooms(database, known_events),
+        LeftRooms(database, recent, timelines, states, settings.sync),
+        AccountDataNews(database, push_rules),
+        EphemeralNews(database, typing, serial),
+        PresenceNews(presence, serial),
+        UnreadNews(unread),
+    )
+    for follower in (recent, client_events, ignored, unread, wakeups):
+        tail.follow(follower.follow)
+    sync = Sync(reactor, tail, serial, memberships, wakeups, ignored, presence, sections, settings.sync)
+
+    # Other servers: what they send, what they ask, and what they are told.
+    ephemeral = EphemeralReceiver(reactor, live_rooms, typing, receipts, presence)
+    inbox = Inbox(checks, ancestry, acceptance, known_events, live_rooms, ephemeral.receivers())
+    residence = Residence(
+        name,
+        keys.current,
+        checks,
+        inbox,
+        composer,
+        acceptance,
+        known_events,
+        live_rooms,
+        room_states,
+        joining,
+        inviting,
+    )
+    invitations = Invitations(name, keys.current, database, checks, live_rooms)
+    room_queries = RoomQueries(name, database, known_events, live_rooms, room_states, inbox, residence)
+    distribution = Distribution(name, database, known_events, live_rooms)
+    surroundings = Surroundings(
+        name,
+        database,
+        reactor,
+        peers,
+        destinations,
+        distribution,
+        OutgoingPdus(distribution),
+        settings.federation,
+        _opaque_id,
+        _dice,
+    )
+    outbox = Outbox(surroundings, distribution)
+    tail.follow(outbox.follow)
+    ephemeral_sender = EphemeralSender(reactor, live_rooms, outbox)
+    typing.listeners.append(ephemeral_sender.send_typing)
+    presence.listeners.append(ephemeral_sender.send_presence)
 
     # Endpoints.
     welcome = Welcome(name, settings.baseurl, settings.registration_is_open, settings.registration.tokens_required)
@@ -218,11 +380,25 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
         MembershipEndpoints(joining, inviting, departing, memberships, aliases),
         SendingEndpoints(sending),
         AliasEndpoints(aliases),
+        SyncEndpoints(sync, filters),
+        TypingEndpoints(typing, presence),
+        ReceiptEndpoints(receipts, read_markers, presence),
+        ReadMarkerEndpoints(read_markers, receipts, presence),
+        PresenceEndpoints(presence),
+        KeyEndpoints(ring, Notary(ring, database)),
+        TransactionEndpoints(inbox),
+        ServerMembershipEndpoints(name, residence, invitations),
+        ServerEventEndpoints(name, reactor, room_queries),
+        QueryEndpoints(name, version("folkmoot"), aliases, profiles),
     )
 
     # The edge, and last of all the doors.
     limits = RequestLimits(lambda: reactor.seconds() * 1000, settings.rate_limits)
-    edge = Edge(Router(endpoints), token_authenticators(access_tokens), limits, FAILURES)
+    authenticators = {
+        **token_authenticators(access_tokens),
+        Authentication.SERVER_SIGNATURE: ServerAuthenticator(ring, destinations),
+    }
+    edge = Edge(Router(endpoints), authenticators, limits, FAILURES)
     parts.push_async_callback(_drain, edge, settings.http.drain_seconds, reactor)
 
     def site_of(listener: ListenerSettings) -> EdgeSite:
@@ -230,6 +406,9 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
 
     listeners = open_listeners(settings.listeners, site_of, reactor)
     parts.push_async_callback(listeners.close)
+    await outbox.start()
+    parts.push_async_callback(outbox.stop)
+    await deactivation.finish()
     return Server(settings, welcome, listeners, edge, database, parts.pop_all())
 
 
@@ -254,6 +433,10 @@ def _own_keys(data_dir: Path) -> OwnKeys:
 def _interactive_secret(keys: OwnKeys) -> bytes:
     """The same in every process, as all of them hold the key; nobody else can make it, as nothing else signs this."""
     return keys.current.sign(b"folkmoot: sessions of interactive authentication")[:32]
+
+
+def _dice() -> float:
+    return secrets.SystemRandom().random()
 
 
 def _opaque_id() -> str:

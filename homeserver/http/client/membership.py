@@ -140,9 +140,7 @@ class MembershipEndpoints:
     async def _join(self, caller: Caller, room_id: RoomID, via: Sequence[ServerName], body: JoinBody) -> None:
         await self.joining.join(caller, room_id, via, reason=body.reason, third_party_signed=body.third_party_signed)
 
-    async def _find(
-        self, named: RoomID | RoomAlias, via: list[ServerName] | None
-    ) -> tuple[RoomID, Sequence[ServerName]]:
+    async def _find(self, named: RoomID | RoomAlias, via: Sequence[ServerName]) -> tuple[RoomID, Sequence[ServerName]]:
         if not named.startswith("#"):
             return RoomID(named), via
         room_id, servers = await self.aliases.resolve(RoomAlias(named))
