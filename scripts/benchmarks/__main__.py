@@ -2,13 +2,15 @@
 
 import json
 import os
+import pstats
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import click
+from attrs import frozen
 from rich.console import Console
 
 from scripts.benchmarks.comparison import compare, draw
@@ -24,6 +26,7 @@ from scripts.postgresql import Cluster, throwaway_cluster
 
 MAKERS: dict[str, Callable[..., Homeserver]] = {"folkmoot": make_folkmoot, "synapse": make_synapse}
 FOOTPRINT = "footprint"
+PROFILE_LINES = 40
 CHOICES = [*WORKLOADS, FOOTPRINT]
 
 
@@ -32,8 +35,11 @@ CHOICES = [*WORKLOADS, FOOTPRINT]
 @click.option("--only", multiple=True, type=click.Choice(CHOICES), help="May be given more than once; else all.")
 @click.option("--repeat", default=1, show_default=True, help="Rounds; the table shows medians.")
 @click.option("--servers", default="folkmoot,synapse", show_default=True, help="Which to measure, in this order.")
+@click.option("--profile", type=click.Path(path_type=Path), help="Run Folkmoot under cProfile; write here; slower.")
 @click.option("--output", type=click.Path(path_type=Path), help="Also write the figures to this file, as JSON.")
-def main(database: str, only: tuple[str, ...], repeat: int, servers: str, output: Path | None) -> None:
+def main(
+    database: str, only: tuple[str, ...], repeat: int, servers: str, profile: Path | None, output: Path | None
+) -> None:
     """
     Put the same work to Folkmoot and to Synapse, in turn, and print how they compare.
 
@@ -56,15 +62,27 @@ def main(database: str, only: tuple[str, ...], repeat: int, servers: str, output
     for number in range(1, repeat + 1):
         for kind in kinds:
             console.print(f"round {number} of {repeat}: {kind} on {database}", style="bold")
-            rounds.append((kind, _measure(kind, database, chosen, console)))
+            options = {"profile": profile.resolve()} if profile and kind == "folkmoot" else {}
+            rounds.append((kind, _measure(_Setting(kind, database, options), chosen, console)))
     rows = compare(rounds)
     console.print(draw(rows, kinds, f"Folkmoot and Synapse on {database}, {repeat} round(s)"))
+    if profile:
+        pstats.Stats(str(profile)).sort_stats("tottime").print_stats(PROFILE_LINES)
     if output:
         lines = [{"work": r.subject, "unit": r.unit, **r.values, "ratio": r.ratio} for r in rows]
         output.write_text(json.dumps(lines, indent=1) + "\n")
 
 
-def _measure(kind: str, database: str, chosen: Sequence[str], console: Console) -> list[Figure]:
+@frozen
+class _Setting:
+    """What is measured on which database, and options of its maker."""
+
+    kind: str
+    database: str
+    options: Mapping[str, Path]
+
+
+def _measure(setting: _Setting, chosen: Sequence[str], console: Console) -> list[Figure]:
     figures: list[Figure] = []
 
     def note(measured: Sequence[Figure]) -> None:
@@ -72,30 +90,31 @@ def _measure(kind: str, database: str, chosen: Sequence[str], console: Console) 
             console.print(f"  {figure.subject}: {figure.value:,.2f} {figure.unit}")
         figures.extend(measured)
 
-    with _laboratory(kind, database) as (subject, _):
+    with _laboratory(setting) as (subject, _):
         for name in chosen:
             if name != FOOTPRINT:
                 note(WORKLOADS[name](subject))
     if FOOTPRINT in chosen:
-        with _laboratory(kind, database) as (subject, storage):
+        with _laboratory(setting) as (subject, storage):
             note(measure_footprint(subject, storage))
     return figures
 
 
 @contextmanager
-def _laboratory(kind: str, database: str) -> Iterator[tuple[Subject, Callable[[], int]]]:
-    """A fresh server of *kind*, pinned to its core, for the time of the block; and how many bytes it stores."""
-    directory = Path(tempfile.mkdtemp(prefix=f"folkmoot-bench-{kind}-"))
+def _laboratory(setting: _Setting) -> Iterator[tuple[Subject, Callable[[], int]]]:
+    """A fresh server, pinned to its core, for the time of the block; and how many bytes it stores."""
+    directory = Path(tempfile.mkdtemp(prefix=f"folkmoot-bench-{setting.kind}-"))
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, directory, ignore_errors=True)
         cluster: Cluster | None = None
         url: str | None = None
-        if database == "postgresql":
+        if setting.database == "postgresql":
             cluster = stack.enter_context(throwaway_cluster())
-            url = cluster.create_database(kind)
+            url = cluster.create_database(setting.kind)
             _unpin(cluster)
         authority = make_authority(directory)
-        server = MAKERS[kind](find_place(directory / "server", authority, database_url=url), presence=False)
+        place = find_place(directory / "server", authority, database_url=url)
+        server = MAKERS[setting.kind](place, presence=False, **setting.options)
         stack.callback(server.stop)
         server.start()
         subject = Subject(server, cluster)

@@ -9,15 +9,18 @@ from scripts.laboratory.homeservers import Homeserver, Place, folder_bytes
 from scripts.laboratory.tools import ROOT
 
 
-def make_folkmoot(place: Place, *, presence: bool = True, room_version: str = "10") -> Homeserver:
-    """A Folkmoot configured in *place*, not yet started."""
+def make_folkmoot(
+    place: Place, *, presence: bool = True, room_version: str = "10", profile: Path | None = None
+) -> Homeserver:
+    """A Folkmoot configured in *place*, not yet started; at its stop it writes what cProfile saw to *profile*."""
     settings = place.directory / "folkmoot.yaml"
     # JSON is YAML.
     settings.write_text(json.dumps(_settings(place, presence=presence, room_version=room_version), indent=1))
+    profiled: list[str | Path] = [sys.executable, "-m", "cProfile", "-o", profile] if profile else []
     return Homeserver(
         kind="folkmoot",
         place=place,
-        command=[Path(sys.executable).with_name("folkmoot"), "serve", "--config", settings],
+        command=[*profiled, Path(sys.executable).with_name("folkmoot"), "serve", "--config", settings],
         storage=lambda: folder_bytes(place.directory, "folkmoot.db*"),
         environment={"PYTHONPATH": str(ROOT)},
     )
