@@ -99,7 +99,8 @@ class LiveRooms:
         """The room as the next event finds it.  Raises NotInRoom when this server has no such room."""
         room = self._rooms.get(room_id)
         if room is None:
-            head = await self.database.read(room_heads.by_id, room_id)
+            # A large room takes longer than the reactor may wait.
+            head = await self.database.scan(room_heads.by_id, room_id)
             if head is None:
                 raise NotInRoom
             # While that was read another caller may have brought, and advanced, the room.
