@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import click
@@ -15,11 +16,15 @@ from rich.console import Console
 
 from scripts.benchmarks.comparison import compare, draw
 from scripts.benchmarks.footprint import measure_footprint
+from scripts.benchmarks.load import LoadFailed
 from scripts.benchmarks.subjects import LOAD_CORE, Figure, Subject
 from scripts.benchmarks.workloads import WORKLOADS
 from scripts.certificates import make_authority
+from scripts.laboratory.client import MatrixError
+from scripts.laboratory.federation_peer import PeerRefused
 from scripts.laboratory.folkmoot import make_folkmoot
 from scripts.laboratory.homeservers import Homeserver, find_place
+from scripts.laboratory.processes import NotInTime
 from scripts.laboratory.synapse import make_synapse
 from scripts.laboratory.tools import Unavailable, prepare_postgresql, prepare_synapse
 from scripts.postgresql import Cluster, throwaway_cluster
@@ -85,7 +90,13 @@ class _Setting:
 def _measure(setting: _Setting, chosen: Sequence[str], console: Console) -> list[Figure]:
     figures: list[Figure] = []
 
-    def note(measured: Sequence[Figure]) -> None:
+    def note(name: str, work: Callable[[], list[Figure]]) -> None:
+        try:
+            measured = work()
+        except (LoadFailed, MatrixError, PeerRefused, NotInTime) as failure:
+            # The rest can be measured all the same; the row that is missing in the table is told of here.
+            console.print(f"  {name} FAILED: {failure}", style="bold red", markup=False)
+            return
         for figure in measured:
             console.print(f"  {figure.subject}: {figure.value:,.2f} {figure.unit}")
         figures.extend(measured)
@@ -93,10 +104,10 @@ def _measure(setting: _Setting, chosen: Sequence[str], console: Console) -> list
     with _laboratory(setting) as (subject, _):
         for name in chosen:
             if name != FOOTPRINT:
-                note(WORKLOADS[name](subject))
+                note(name, partial(WORKLOADS[name], subject))
     if FOOTPRINT in chosen:
         with _laboratory(setting) as (subject, storage):
-            note(measure_footprint(subject, storage))
+            note(FOOTPRINT, partial(measure_footprint, subject, storage))
     return figures
 
 
