@@ -38,7 +38,7 @@ class Destinations:
         self._outages.update(await self.database.scan(outages.everything))
 
     def follow(self, follower: Follower) -> None:
-        """*follower* is called when a server may be tried earlier than was said before."""
+        """*follower* is called when a server shows that it is there: it may be tried earlier than was said before."""
         self._followers.append(follower)
 
     def outage(self, server: ServerName) -> Outage | None:
@@ -70,13 +70,10 @@ class Destinations:
     def heard_from(self, server: ServerName) -> None:
         """*server* has sent something itself: it is tried again at once, or soon."""
         outage = self._outages.get(server)
-        if outage is None:
-            return
-        sooner = after_sign_of_life(outage, self._min_ms)
-        if sooner.retry_at_ms < outage.retry_at_ms:
+        if outage is not None:
             # Not stored: after a restart the server is just tried later.
-            self._outages[server] = sooner
-            self._tell(server)
+            self._outages[server] = after_sign_of_life(outage, self._min_ms)
+        self._tell(server)
 
     @property
     def _min_ms(self) -> int:

@@ -399,6 +399,22 @@ class OutboxTests(OutboxCase):
 
         self.assertEqual(["after"], (await self.deliver()).texts)
 
+    async def test_a_sign_of_life_also_ends_the_wait_after_refusals(self) -> None:
+        """A server that refused while it started is tried again soon after it speaks."""
+        await self.say("early")
+        for _ in range(4):
+            (await self.arrival()).fail(PeerFault(TWO, 401, "M_UNAUTHORIZED"))
+            await self.settle()
+            self.clock.advance(8)
+        (await self.arrival()).fail(PeerFault(TWO, 401, "M_UNAUTHORIZED"))
+        await self.settle()
+        self.clock.advance(1)
+        await self.settle()
+        self.assertTrue(self.nothing_arrived())
+        self.destinations.heard_from(TWO)
+
+        self.assertEqual(["early"], (await self.deliver()).texts)
+
     async def test_events_of_rooms_of_our_own_go_nowhere(self) -> None:
         """And cost no lane."""
         self.rooms.servers = {ONE}
