@@ -10,41 +10,12 @@ from typing import Final
 
 from attrs import frozen
 
+from e2ee.core.public_keys import PublicDevice, PublicKeys
 from federation.core.edus import DEVICE_LIST_UPDATE, SIGNING_KEY_UPDATE
 from homeserver.core.canonical import JSONObject, encode_canonical
 from homeserver.core.identifiers import DeviceID, UserID
 
 _DIGEST_BYTES: Final = 16
-
-
-@frozen
-class PublicDevice:
-    """A device as others may know it; *keys* with the signatures of its user."""
-
-    device_id: DeviceID
-    keys: JSONObject
-    display_name: str | None
-
-    @property
-    def digest(self) -> str:
-        return _digest({"keys": self.keys, "name": self.display_name})
-
-
-@frozen
-class PublicKeys:
-    """A user as other servers may know it."""
-
-    user_id: UserID
-    devices: Sequence[PublicDevice]
-    master_key: JSONObject | None
-    self_signing_key: JSONObject | None
-
-    @property
-    def signing_digest(self) -> str:
-        """Of the cross-signing keys; empty when there are none."""
-        if self.master_key is None and self.self_signing_key is None:
-            return ""
-        return _digest({"master": self.master_key, "self_signing": self.self_signing_key})
 
 
 @frozen
@@ -61,12 +32,23 @@ class Differences:
 
 def differences(now: PublicKeys, announced: Mapping[DeviceID, str], announced_signing: str) -> Differences:
     """How *now* differs from the digests of what was announced."""
-    present = {device.device_id for device in now.devices}
     return Differences(
-        [device for device in now.devices if announced.get(device.device_id) != device.digest],
-        sorted(announced.keys() - present),
-        now.signing_digest != announced_signing,
+        [device for device in now.devices.values() if announced.get(device.device_id) != device_digest(device)],
+        sorted(announced.keys() - now.devices.keys()),
+        signing_digest(now) != announced_signing,
     )
+
+
+def device_digest(device: PublicDevice) -> str:
+    """Changes with all that others are told of a device."""
+    return _digest({"keys": device.keys, "name": device.display_name})
+
+
+def signing_digest(now: PublicKeys) -> str:
+    """Changes with the cross-signing keys that others are told; empty when there are none."""
+    if now.master_key is None and now.self_signing_key is None:
+        return ""
+    return _digest({"master": now.master_key, "self_signing": now.self_signing_key})
 
 
 def device_edu(user_id: UserID, device: PublicDevice, stream_id: int) -> JSONObject:

@@ -8,7 +8,7 @@ from e2ee.core.to_device import Batch, Message
 from e2ee.store.schema import to_device as t
 from e2ee.store.schema import to_device_batches as b
 from homeserver.core.identifiers import DeviceID, UserID
-from homeserver.core.log import Position
+from homeserver.core.log import TO_DEVICE, Position
 from homeserver.store.prepared import Insertion, Prepared, upsert
 from homeserver.store.write import Write
 
@@ -58,13 +58,20 @@ def batch(tx: Connection, user_id: UserID, device_id: DeviceID) -> Batch | None:
 
 
 def acknowledge(tx: Write, user_id: UserID, device_id: DeviceID, upto: int, now: Batch | None) -> None:
-    """The messages up to *upto* are gone, and *now* is the batch that is being delivered."""
+    """
+    The messages up to *upto* are gone, and *now* is the batch that is being delivered.
+
+    While there is more, the log moves on: the next answer must have another token, or nobody could tell whether the
+    client got it.
+    """
     if upto:
         tx.run(_REMOVE, who=user_id, device=device_id, upto=upto)
     if now is None:
         tx.run(_CLEAR_BATCH, who=user_id, device=device_id)
     else:
         tx.run(_SET_BATCH, user_id=user_id, device_id=device_id, token=now.token, delivered=now.delivered)
+        if now.delivered < now.token:
+            tx.log(TO_DEVICE, user_id)
 
 
 def drop_oldest(tx: Write, user_id: UserID, device_id: DeviceID, kept: int) -> int:
