@@ -22,7 +22,8 @@ def make_folkmoot(
         place=place,
         command=[*profiled, Path(sys.executable).with_name("folkmoot"), "serve", "--config", settings],
         storage=lambda: folder_bytes(place.directory, "folkmoot.db*"),
-        environment={"PYTHONPATH": str(ROOT)},
+        # An installed server has its bytecode, as Synapse has; one in a checkout must be let keep it.
+        environment={"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": ""},
     )
 
 
