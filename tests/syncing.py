@@ -73,9 +73,7 @@ class SyncServices:
         self.account_data = AccountData(database, self.push_rules)
         self.filters = Filters(database)
         self.typing = Typing(clock, self.serial, self.memberships, self.wakeups)
-        self.presence = PresenceBoard(
-            database, SERVER, clock, self.serial, self.memberships, self.wakeups, presence
-        )
+        self.presence = PresenceBoard(database, SERVER, clock, self.serial, self.memberships, self.wakeups, presence)
         self.threads = Threads(known)
         self.receipts = Receipts(SERVER, database, clock, known, self.memberships, self.threads)
         self.read_markers = ReadMarkers(database, self.memberships, self.receipts)
@@ -145,9 +143,7 @@ class SyncServices:
         """A message is in the room."""
         whole = {"msgtype": "m.text", "body": body, **content}
         transaction = Transaction(PHONE, f"txn-{body}")
-        return await self.rooms.timeline.send(
-            room_id, Draft("m.room.message", sender, whole, transaction=transaction)
-        )
+        return await self.rooms.timeline.send(room_id, Draft("m.room.message", sender, whole, transaction=transaction))
 
     async def set_state(
         self, room_id: RoomID, sender: UserID, type_: str, content: JSONObject, state_key: str = ""

@@ -75,7 +75,14 @@ class LeftRoomsTests(DatabaseCase):
     async def _forget(self, user_id: UserID) -> None:
         forgetting = Departing.forget
         departing = Departing(
-            None, self.database, self.services.known, self.services.rooms.live_rooms, None, self.services.memberships, None, None  # type: ignore[arg-type]
+            None,
+            self.database,
+            self.services.known,
+            self.services.rooms.live_rooms,
+            None,
+            self.services.memberships,
+            None,
+            None,  # type: ignore[arg-type]
         )
         await forgetting(departing, user_id, self.room_id)
 
