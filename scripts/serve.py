@@ -21,6 +21,7 @@ from federation.http.authenticator import ServerAuthenticator
 from federation.http.federation_client import federation_client
 from federation.http.key_servers import KeyRequests
 from federation.http.keys import KeyEndpoints
+from federation.http.server.directory import ServerDirectoryEndpoints
 from federation.http.server.events import ServerEventEndpoints
 from federation.http.server.membership import ServerMembershipEndpoints
 from federation.http.server.queries import QueryEndpoints
@@ -40,6 +41,7 @@ from federation.services.notary import Notary
 from federation.services.outbox import Outbox
 from federation.services.outgoing_pdus import OutgoingPdus
 from federation.services.pdu_checks import PduChecks
+from federation.services.remote_directory import RemoteDirectory
 from federation.services.remote_profiles import RemoteProfiles
 from federation.services.remote_rooms import RemoteRooms
 from federation.services.residence import Residence
@@ -56,16 +58,22 @@ from homeserver.http.client.account_data import AccountDataEndpoints, TagEndpoin
 from homeserver.http.client.aliases import AliasEndpoints
 from homeserver.http.client.capabilities import CapabilityEndpoints
 from homeserver.http.client.devices import DeviceEndpoints
+from homeserver.http.client.directory import DirectoryEndpoints
 from homeserver.http.client.filters import FilterEndpoints
 from homeserver.http.client.login import LoginEndpoints, SessionEndpoints
 from homeserver.http.client.membership import MembershipEndpoints
+from homeserver.http.client.messages import MessageEndpoints
 from homeserver.http.client.presence import PresenceEndpoints
 from homeserver.http.client.profiles import ProfileEndpoints
 from homeserver.http.client.push_rules import PushRuleEndpoints
 from homeserver.http.client.read_markers import ReadMarkerEndpoints
 from homeserver.http.client.receipts import ReceiptEndpoints
 from homeserver.http.client.register import RegisterEndpoints
+from homeserver.http.client.relations import RelationEndpoints
+from homeserver.http.client.reports import ReportEndpoints
 from homeserver.http.client.room_creation import RoomCreationEndpoints
+from homeserver.http.client.room_state import RoomStateEndpoints
+from homeserver.http.client.room_upgrades import RoomUpgradeEndpoints
 from homeserver.http.client.sending import SendingEndpoints
 from homeserver.http.client.sync import SyncEndpoints
 from homeserver.http.client.typing import TypingEndpoints
@@ -84,6 +92,7 @@ from homeserver.http.settings import ListenerSettings
 from homeserver.services.acceptance import Acceptance
 from homeserver.services.access_tokens import AccessTokens
 from homeserver.services.account_data import AccountData
+from homeserver.services.aggregations import Aggregations
 from homeserver.services.aliases import Aliases
 from homeserver.services.alone import NoAppservices
 from homeserver.services.arrival import Arrival
@@ -97,6 +106,7 @@ from homeserver.services.deactivation import Deactivation
 from homeserver.services.departing import Departing
 from homeserver.services.device_erasure import DeviceErasure
 from homeserver.services.devices import Devices
+from homeserver.services.directory import Directory
 from homeserver.services.ephemeral import EphemeralSerial
 from homeserver.services.filters import Filters
 from homeserver.services.history import History
@@ -112,6 +122,7 @@ from homeserver.services.login_failures import LoginFailures
 from homeserver.services.logins import Logins
 from homeserver.services.member_content import MemberContent
 from homeserver.services.memberships import Memberships
+from homeserver.services.messages import Messages
 from homeserver.services.outliers import Outliers
 from homeserver.services.own_members import OwnMembers
 from homeserver.services.password_hashes import PasswordHashes
@@ -125,10 +136,15 @@ from homeserver.services.receipts import Receipts
 from homeserver.services.recent_events import RecentEvents
 from homeserver.services.redactions import Redactions
 from homeserver.services.registration import Registration
+from homeserver.services.relating import Relating
+from homeserver.services.reporting import Reporting
 from homeserver.services.resolution import Resolution
+from homeserver.services.room_reading import RoomReading
 from homeserver.services.room_states import RoomStates
+from homeserver.services.room_views import RoomViews
 from homeserver.services.sending import Sending
 from homeserver.services.sessions import Sessions
+from homeserver.services.shown_events import ShownEvents
 from homeserver.services.summaries import Summaries
 from homeserver.services.sync.account_data import AccountDataNews
 from homeserver.services.sync.ephemeral import EphemeralNews
@@ -149,6 +165,8 @@ from homeserver.services.timeline import Timeline
 from homeserver.services.typing import Typing
 from homeserver.services.unread import UnreadCounts
 from homeserver.services.unread_keeping import UnreadKeeping
+from homeserver.services.upgrading import Upgrading
+from homeserver.services.visible_history import VisibleHistory
 from homeserver.services.wakeups import Wakeups
 from homeserver.store.database import Database, open_database
 from homeserver.store.failures import DatabaseFailure
@@ -263,6 +281,20 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     creating = Creating(timeline, inviting, aliases, member_content)
     sending = Sending(name, known_events, live_rooms, timeline, inviting, aliases)
     own_members = OwnMembers(timeline, memberships, member_content, departing)
+    upgrading = Upgrading(name, database, known_events, live_rooms, timeline, aliases, member_content)
+
+    # Rooms: what each may read of them.
+    visible = VisibleHistory(database, known_events)
+    views = RoomViews(database, tail, known_events, memberships, visible)
+    client_events = ClientEvents(database, known_events)
+    ignored = IgnoredUsers(database)
+    for reader in (client_events, ignored):
+        tail.follow(reader.follow)
+    shown = ShownEvents(reactor, client_events, Aggregations(database, known_events, views, client_events, ignored))
+    reading = RoomReading(database, known_events, views, room_states, shown)
+    messages = Messages(database, known_events, views, reading, shown, ignored, backfill)
+    relating = Relating(database, known_events, views, messages, shown, ignored)
+    directory = Directory(name, database, RemoteDirectory(peers))
 
     # Accounts: proving who one is.
     hashes = PasswordHashes(settings.passwords)
@@ -294,8 +326,6 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     serial = EphemeralSerial.starting_at(now_ms(reactor))
     wakeups = Wakeups(reactor, memberships)
     recent = RecentEvents(database, tail, known_events)
-    client_events = ClientEvents(database, known_events)
-    ignored = IgnoredUsers(database)
     typing = Typing(reactor, serial, memberships, wakeups)
     presence = PresenceBoard(database, name, reactor, serial, memberships, wakeups, settings.presence)
     parts.callback(presence.stop)
@@ -318,7 +348,7 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
         PresenceNews(presence, serial),
         UnreadNews(unread),
     )
-    for follower in (recent, client_events, ignored, unread, wakeups):
+    for follower in (recent, unread, wakeups):
         tail.follow(follower.follow)
     sync = Sync(reactor, tail, serial, memberships, wakeups, ignored, presence, sections, settings.sync)
 
@@ -380,6 +410,12 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
         MembershipEndpoints(joining, inviting, departing, memberships, aliases),
         SendingEndpoints(sending),
         AliasEndpoints(aliases),
+        MessageEndpoints(messages),
+        RoomStateEndpoints(reading),
+        RelationEndpoints(relating),
+        DirectoryEndpoints(directory),
+        RoomUpgradeEndpoints(upgrading),
+        ReportEndpoints(Reporting(name, reactor, database, views, messages)),
         SyncEndpoints(sync, filters),
         TypingEndpoints(typing, presence),
         ReceiptEndpoints(receipts, read_markers, presence),
@@ -390,6 +426,7 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
         ServerMembershipEndpoints(name, residence, invitations),
         ServerEventEndpoints(name, reactor, room_queries),
         QueryEndpoints(name, version("folkmoot"), aliases, profiles),
+        ServerDirectoryEndpoints(directory),
     )
 
     # The edge, and last of all the doors.

@@ -78,7 +78,7 @@ class RoomReading:
         events = await self.known.by_nids(nids)
         return await self.shown.state(view, [events[nid] for nid in nids])
 
-    async def joined_members(self, caller: Caller, room_id: RoomID) -> dict[UserID, JSONObject]:
+    async def joined_members(self, caller: Caller, room_id: RoomID) -> JSONObject:
         """``{user id: what they show of themselves}`` of all who are in the room.  Raises NotInRoom."""
         view = await self.views.joined(caller, room_id)
         found = await self.database.scan(state.members_as_of, view.room_nid, view.upto)

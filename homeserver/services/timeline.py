@@ -16,6 +16,7 @@ from homeserver.core.events import Event
 from homeserver.core.identifiers import EventID, RoomID
 from homeserver.core.room_creation import RoomRequest, create_draft, opening_drafts
 from homeserver.core.timeline import TimelineEvent
+from homeserver.core.versions import RoomVersion
 from homeserver.services.admission import (
     Admission,
     Append,
@@ -81,17 +82,18 @@ class Timeline:
 
         Raises Malformed for what cannot be in an event, Forbidden for what the request's own power levels refuse.
         """
-        version = request.version
+        return await self.found(request.version, create_draft(request), opening_drafts(request))
+
+    async def found(self, version: RoomVersion, first: Draft, opening: Sequence[Draft]) -> RoomID:
+        """The room exists, with these events and no others.  Raises as ``create``."""
         room_id = None if version.auth.room_id_is_create_hash else self.new_room_id()
-        create = self.composer.create(version, room_id, create_draft(request))
+        create = self.composer.create(version, room_id, first)
         room = LiveRoom(0, create.room_id, version, 0, {}, {}, set())
         admissions = [self._admit(room, create, None, ())]
         try:
-            await self._compose_all(room, opening_drafts(request), admissions)
+            await self._compose_all(room, opening, admissions)
             room.generation = 1
-            room.nid = await self.database.write(
-                found_room, version, request.creator, self._append(room, 0, admissions)
-            )
+            room.nid = await self.database.write(found_room, version, first.sender, self._append(room, 0, admissions))
         except BaseException:
             self._undo(room, admissions)
             raise
