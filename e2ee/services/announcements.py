@@ -92,7 +92,9 @@ class Announcements:
         self._cursor = self._stored = cursor
         self._head = max(self._head, self.database.head)
         self._started = True
-        await self._run()
+        self._wake()
+        if self._running is not None:
+            await self._running
 
     async def stop(self) -> None:
         """Nothing is announced any more; the next start goes on from here."""
@@ -111,7 +113,7 @@ class Announcements:
             self._wake()
 
     def _wake(self) -> None:
-        if self._started and self._running is None:
+        if self._started and self._running is None and self._cursor < self._head:
             self._running = Deferred.fromCoroutine(self._run())
             self._running.addErrback(self._report).addBoth(self._finish)
 

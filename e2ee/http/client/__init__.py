@@ -1,0 +1,1 @@
+"""Operations of the client-server API, one module a chapter."""
