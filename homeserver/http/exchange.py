@@ -171,9 +171,12 @@ class _BoundedBody(protocol.Protocol):
             self.whole.errback(reason)
 
     def _abort(self) -> None:
-        transport: Any = self.transport
-        if transport is not None:
-            getattr(transport, "abortConnection", transport.loseConnection)()
+        if self.transport is None:
+            return
+        # A response's transport is a proxy that knows only how to close politely, and over TLS that waits for the other
+        # side: whoever sends too much would be waited for.
+        connection = getattr(self.transport, "_producer", None) or self.transport
+        getattr(connection, "abortConnection", connection.loseConnection)()
 
 
 def _reason(error: Exception) -> str:
