@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from homeserver.core.identifiers import UserID
 from homeserver.core.timeline import Ordering, TimelineEvent, ordering_at, position_of
@@ -53,9 +53,10 @@ class VisibleHistory:
         nids = [event.nid for event in placed]
         changes = await self.database.read(visibility.changes_for, room_nid, user_id, nids)
         judge = _Judge(user_id, changes, await self._settings(user_id, changes))
-        return [(event, judge.membership_with(event)) for event in placed if judge.admits(event)]
+        found = ((event, judge.membership_if_seen(event)) for event in placed)
+        return [(event, membership) for event, membership in found if membership is not None]
 
-    async def _settings(self, user_id: UserID, changes: VisibilityChanges) -> Mapping[int, Visibility | str]:
+    async def _settings(self, user_id: UserID, changes: VisibilityChanges) -> Mapping[int, str]:
         """What the events say that the judgement refers to: a visibility, or a membership."""
         nids = {change.event_nid for change in changes.settings if change.event_nid is not None}
         for entries in changes.own.values():
@@ -67,14 +68,6 @@ class VisibleHistory:
             else entry.event.membership or "leave"
             for nid, entry in found.items()
         }
-
-
-@frozen(eq=False)
-class _At:
-    """What counts of the state before an event."""
-
-    visibility: Visibility
-    membership: str | None
 
 
 @define(eq=False)
@@ -95,49 +88,44 @@ class _Judge:
         joins = [change.position for change in self.changes.memberships if change.membership == "join"]
         self._joined_last = ordering_at(joins[-1]) if joins else None
 
-    def admits(self, entry: TimelineEvent) -> bool:
-        """Whether the user may see the event."""
-        if self._is_own(entry):
+    def membership_if_seen(self, entry: TimelineEvent) -> str | None:
+        """The user's membership at the event, and by it; None: the user may not see the event."""
+        event = entry.event
+        if event.type == "m.room.member" and event.state_key == self.user_id:
             # NOTSPEC: by the letter, who declines an invite may not see that; but nothing else tells their other
             # clients.
-            return True
-        at = self._before(entry)
-        return may_see(
-            entry.event,
+            return event.membership or "leave"
+        setting, membership = self._before(entry)
+        admitted = may_see(
+            event,
             self.user_id,
-            visibility=at.visibility,
-            membership=at.membership,
+            visibility=setting,
+            membership=membership,
             joined_later=self._joined_last is not None and self._joined_last > _place(entry),
         )
+        return membership or "leave" if admitted else None
 
-    def membership_with(self, entry: TimelineEvent) -> str:
-        """The user's membership at the event, and by it."""
-        if self._is_own(entry):
-            return entry.event.membership or "leave"
-        return self._before(entry).membership or "leave"
-
-    def _is_own(self, entry: TimelineEvent) -> bool:
-        return entry.event.type == "m.room.member" and entry.event.state_key == self.user_id
-
-    def _before(self, entry: TimelineEvent) -> _At:
+    def _before(self, entry: TimelineEvent) -> tuple[Visibility, str | None]:
+        """What counts of the state before the event: the setting, and the user's membership."""
         own = self.changes.own.get(entry.nid)
         if own is not None:
-            setting, member = own.get(SETTING), own.get(("m.room.member", self.user_id))
-            return _At(self._visibility(setting), None if member is None else self.said.get(member))
+            setting_nid, member_nid = own.get(SETTING), own.get(("m.room.member", self.user_id))
+            return self._visibility(setting_nid), None if member_nid is None else self.said.get(member_nid)
         position = position_of(_place(entry))
-        setting_before = _newest_before(self.changes.settings, self._setting_places, position)
-        if setting_before is None and self.changes.settings and position != entry.nid:
+        setting = _newest_before(self.changes.settings, self._setting_places, position)
+        if setting is None and self.changes.settings and position != entry.nid:
             # Older than all that is known of the room's state: what came first is the nearest to it.
-            setting_before = self.changes.settings[0]
-        member_before = _newest_before(self.changes.memberships, self._member_places, position)
-        return _At(
-            self._visibility(None if setting_before is None else setting_before.event_nid),
-            None if member_before is None else member_before.membership,
+            setting = self.changes.settings[0]
+        member = _newest_before(self.changes.memberships, self._member_places, position)
+        return (
+            DEFAULT_VISIBILITY if setting is None else self._visibility(setting.event_nid),
+            None if member is None else member.membership,
         )
 
     def _visibility(self, nid: int | None) -> Visibility:
-        value = None if nid is None else self.said.get(nid)
-        return DEFAULT_VISIBILITY if value is None else visibility_of({"history_visibility": value})
+        if nid is None or nid not in self.said:
+            return DEFAULT_VISIBILITY
+        return visibility_of({"history_visibility": self.said[nid]})
 
 
 def _newest_before(changes: Sequence[KeyChange], places: Sequence[int], position: int) -> KeyChange | None:
