@@ -110,6 +110,7 @@ from homeserver.services.directory import Directory
 from homeserver.services.ephemeral import EphemeralSerial
 from homeserver.services.filters import Filters
 from homeserver.services.history import History
+from homeserver.services.housekeeping import Housekeeping, forget_transactions, trim_the_log
 from homeserver.services.ignored_users import IgnoredUsers
 from homeserver.services.interactive_auth import InteractiveAuth
 from homeserver.services.inviting import Inviting
@@ -157,7 +158,6 @@ from homeserver.services.sync.service import Sync
 from homeserver.services.sync.states import States
 from homeserver.services.sync.timelines import Timelines
 from homeserver.services.sync.unread import UnreadNews
-from homeserver.services.sync.visible import VisibleEvents
 from homeserver.services.tags import Tags
 from homeserver.services.third_party_ids import ThirdPartyIDs
 from homeserver.services.threads import Threads
@@ -290,7 +290,8 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     ignored = IgnoredUsers(database)
     for reader in (client_events, ignored):
         tail.follow(reader.follow)
-    shown = ShownEvents(reactor, client_events, Aggregations(database, known_events, views, client_events, ignored))
+    aggregations = Aggregations(database, known_events, views, client_events, ignored)
+    shown = ShownEvents(reactor, client_events, aggregations)
     reading = RoomReading(database, known_events, views, room_states, shown)
     messages = Messages(database, known_events, views, reading, shown, ignored, backfill)
     relating = Relating(database, known_events, views, messages, shown, ignored)
@@ -337,16 +338,16 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     keeping = UnreadKeeping(database, reactor)
     unread = UnreadCounts(database, known_events, recent, threads, pushed, push_rules, ignored, keeping)
     sent_members = SentMembers(settings.sync)
-    timelines = Timelines(recent, VisibleEvents(database, known_events), client_events)
+    timelines = Timelines(recent, visible, client_events, aggregations)
     states = States(database, known_events, client_events, sent_members)
     sections = (
-        JoinedRooms(database, recent, timelines, states, summaries, sent_members, settings.sync),
+        JoinedRooms(database, reactor, recent, timelines, states, summaries, sent_members, settings.sync),
         InvitedRooms(database, known_events),
         LeftRooms(database, recent, timelines, states, settings.sync),
         AccountDataNews(database, push_rules),
         EphemeralNews(database, typing, serial),
         PresenceNews(presence, serial),
-        UnreadNews(unread),
+        UnreadNews(reactor, unread),
     )
     for follower in (recent, unread, wakeups):
         tail.follow(follower.follow)
@@ -445,6 +446,14 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     parts.push_async_callback(listeners.close)
     await outbox.start()
     parts.push_async_callback(outbox.stop)
+    housekeeping = Housekeeping(
+        database,
+        reactor,
+        settings.housekeeping.interval_seconds,
+        [forget_transactions(settings.housekeeping), trim_the_log(settings.housekeeping)],
+    )
+    housekeeping.start()
+    parts.callback(housekeeping.stop)
     await deactivation.finish()
     return Server(settings, welcome, listeners, edge, database, parts.pop_all())
 

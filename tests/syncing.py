@@ -4,6 +4,7 @@ from typing import Any
 
 import orjson
 from attrs import define, field
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred, ensureDeferred
 
 from homeserver.core.canonical import JSONObject
@@ -12,6 +13,7 @@ from homeserver.core.filters import DEFAULT_FILTER, Filter, parse_filter
 from homeserver.core.identifiers import DeviceID, EventID, RoomID, UserID
 from homeserver.core.sync_tokens import parse_sync_token
 from homeserver.services.account_data import AccountData
+from homeserver.services.aggregations import Aggregations
 from homeserver.services.client_events import ClientEvents
 from homeserver.services.clock import now_ms
 from homeserver.services.ephemeral import EphemeralSerial
@@ -24,6 +26,7 @@ from homeserver.services.pushed_events import PushedEvents
 from homeserver.services.read_markers import ReadMarkers
 from homeserver.services.receipts import Receipts
 from homeserver.services.recent_events import RecentEvents
+from homeserver.services.room_views import RoomViews
 from homeserver.services.summaries import Summaries
 from homeserver.services.sync.account_data import AccountDataNews
 from homeserver.services.sync.ephemeral import EphemeralNews
@@ -38,11 +41,11 @@ from homeserver.services.sync.settings import SyncSettings
 from homeserver.services.sync.states import States
 from homeserver.services.sync.timelines import Timelines
 from homeserver.services.sync.unread import UnreadNews
-from homeserver.services.sync.visible import VisibleEvents
 from homeserver.services.threads import Threads
 from homeserver.services.typing import Typing
 from homeserver.services.unread import UnreadCounts
 from homeserver.services.unread_keeping import UnreadKeeping
+from homeserver.services.visible_history import VisibleHistory
 from homeserver.services.wakeups import Wakeups
 from homeserver.store.database import Database
 from tests.rooms import SERVER, RoomServices, room_services
@@ -84,16 +87,20 @@ class SyncServices:
             database, known, self.recent, self.threads, self.pushed, self.push_rules, self.ignored, self.keeping
         )
         self.sent = SentMembers(settings)
-        timelines = Timelines(self.recent, VisibleEvents(database, known), self.client_events)
+        visible = VisibleHistory(database, known)
+        views = RoomViews(database, tail, known, self.memberships, visible)
+        aggregations = Aggregations(database, known, views, self.client_events, self.ignored)
+        timelines = Timelines(self.recent, visible, self.client_events, aggregations)
         states = States(database, known, self.client_events, self.sent)
         sections: list[SyncSection] = [
-            JoinedRooms(database, self.recent, timelines, states, self.summaries, self.sent, settings),
+            # Nobody moves this clock on in the midst of an answer.
+            JoinedRooms(database, reactor, self.recent, timelines, states, self.summaries, self.sent, settings),
             InvitedRooms(database, known),
             LeftRooms(database, self.recent, timelines, states, settings),
             AccountDataNews(database, self.push_rules),
             EphemeralNews(database, self.typing, self.serial),
             PresenceNews(self.presence, self.serial),
-            UnreadNews(self.unread),
+            UnreadNews(reactor, self.unread),
         ]
         for follower in (
             self.memberships.follow,

@@ -88,6 +88,10 @@ class Tally:
     counts: Mapping[str, Count]
     uncounted: int = 0
 
+    def counted(self, upto: Ordering, counts: Mapping[str, Count], looked_at: int) -> "Tally":
+        """With the events up to *upto*, of which there were so many."""
+        return Tally(self.marks, self.read, self.row_position, upto, counts, self.uncounted + looked_at)
+
     def restarted(self) -> "Tally":
         """Before anything was counted."""
         return evolve(self, upto=self.read.everywhere, counts={})

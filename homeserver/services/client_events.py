@@ -51,10 +51,6 @@ class ClientEvents:
         """The events of a state, in the same order."""
         return [self._plain.get(event.event_id) or await self._serialize(event) for event in events]
 
-    async def bundled(self, event: TimelineEvent, relations: dict[str, object]) -> ClientEvent:
-        """One event with its aggregations, which differ from reader to reader."""
-        return serialize(event.event, redacted_because=await self._redaction_of(event), relations=relations)  # type: ignore[arg-type]
-
     def follow(self, entries: Sequence[LogEntry]) -> None:
         """What the entries say was redacted is serialized anew, wherever it shows."""
         for entry in entries:

@@ -99,8 +99,8 @@ class UnreadCounts:
 
     async def _counted(self, key: Key, row: Membership, tally: Tally, upto: Position) -> Tally:
         """The tally up to *upto*."""
-        after = evolve(tally, upto=ordering_at(upto))
-        window = await self.recent.latest(Stretch(row.room_nid, row.room_id, tally.upto, after.upto, KEPT))
+        end = ordering_at(upto)
+        window = await self.recent.latest(Stretch(row.room_nid, row.room_id, tally.upto, end, KEPT))
         if window.limited:
             counts, looked = await self._long_walk(row, tally, upto)
         else:
@@ -109,7 +109,7 @@ class UnreadCounts:
         if counts is None:
             # Something that was counted is no more.
             return await self._counted(key, row, tally.restarted(), upto)
-        after = self.keeping.consider(key, evolve(after, counts=counts, uncounted=tally.uncounted + looked))
+        after = self.keeping.consider(key, tally.counted(end, counts, looked))
         known = self._tallies.get(key)
         # Another request of the user's may have come further meanwhile.
         if known is None or known.upto <= after.upto:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from attrs import frozen
-from sqlalchemy import Connection, Select, bindparam, delete, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, or_, select, update
 
 from homeserver.core.canonical import JSONObject, encode_json, load_json
 from homeserver.core.identifiers import RoomID, UserID
@@ -64,7 +64,7 @@ _FORGET = Prepared(
     .where(
         m.c.user_id == bindparam("who"),
         m.c.room_nid == bindparam("where"),
-        m.c.membership.in_(("leave", "ban")),
+        or_(m.c.membership == "leave", m.c.membership == "ban"),
     )
     .values(forgotten=True, stripped_state=None)
 )

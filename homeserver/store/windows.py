@@ -15,7 +15,7 @@ from homeserver.core.identifiers import EventID, RoomID, UserID
 from homeserver.core.log import Position
 from homeserver.core.timeline import Ordering
 from homeserver.store import rooms as stored_rooms
-from homeserver.store import state, states_at
+from homeserver.store import state
 from homeserver.store.prepared import Prepared
 from homeserver.store.schema.events import events
 from homeserver.store.schema.rooms import state_changes as c
@@ -171,6 +171,30 @@ def state_ids(
     return found
 
 
+def state_around(
+    tx: Connection,
+    room_nid: int,
+    before: Position,
+    upto: Position,
+    keys: Collection[StateKey],
+    *,
+    members: Iterable[UserID] | None = None,
+) -> dict[StateKey, EventID]:
+    """As ``state_ids`` after *upto*, but for *keys*: of these, what was current after *before*."""
+    found = state_ids(tx, room_nid, upto, members=members)
+    if not keys:
+        return found
+    first = state.first_position(tx, room_nid)
+    is_empty = first is None or first > before
+    for key in keys:
+        event_id = None if is_empty else entry_id(tx, room_nid, key, before)
+        if event_id is None:
+            found.pop(key, None)
+        else:
+            found[key] = event_id
+    return found
+
+
 def entry_id(tx: Connection, room_nid: int, key: StateKey, position: Position) -> EventID | None:
     """The event that was current for *key* after *position*; None: there was none."""
     event_id: EventID | None = _ENTRY.scalar(tx, room_nid=room_nid, type=key[0], state_key=key[1], upto=position)
@@ -227,13 +251,6 @@ class Span:
 def places_of(tx: Connection, spans: Iterable[Span]) -> list[list[tuple[Ordering, EventID]]]:
     """For each of *spans* its places, oldest first."""
     return [latest_ids(tx, span.room_nid, span.after, span.upto, span.limit)[::-1] for span in spans]
-
-
-def entries_before_each(
-    tx: Connection, room_nid: int, places: Iterable[tuple[int, Ordering | None]], keys: Collection[StateKey]
-) -> list[dict[StateKey, int]]:
-    """For each event, given by nid and ordering, the nids of *keys* in the state before it; nothing where unknown."""
-    return [states_at.entries_before(tx, room_nid, nid, ordering, keys) or {} for nid, ordering in places]
 
 
 def memberships_as_of(

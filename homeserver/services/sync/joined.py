@@ -6,9 +6,11 @@ from attrs import define
 
 from homeserver.core.identifiers import RoomID
 from homeserver.core.log import EVENT, STATE, Position
+from homeserver.services.clock import Clock
 from homeserver.services.recent_events import RecentEvents, Window
 from homeserver.services.summaries import Summaries, Summary
 from homeserver.services.sync.lazy_members import SentMembers
+from homeserver.services.sync.pacing import ROOMS_AT_ONCE, Pace, batched
 from homeserver.services.sync.rendering import Rendering
 from homeserver.services.sync.section import SyncBody, SyncSpan
 from homeserver.services.sync.settings import SyncSettings
@@ -29,6 +31,7 @@ class JoinedRooms:
     """
 
     database: Database
+    clock: Clock
     recent: RecentEvents
     timelines: Timelines
     states: States
@@ -43,10 +46,12 @@ class JoinedRooms:
         if not rooms:
             return
         limit = span.filter.room.timeline.limit_within(self.settings.timeline_default, self.settings.timeline_max)
-        found = await self.recent.latest_of([room.stretch(limit) for room in rooms])
-        rendering = Rendering(span)
-        for room, window in zip(rooms, found, strict=True):
-            await self._write_room(span, rendering, body, room, window, limit)
+        rendering, pace = Rendering(span), Pace(self.clock)
+        for some in batched(rooms, ROOMS_AT_ONCE):
+            found = await self.recent.latest_of([room.stretch(limit) for room in some])
+            for room, window in zip(some, found, strict=True):
+                await self._write_room(span, rendering, body, room, window, limit)
+                await pace.step()
 
     async def _room_spans(self, span: SyncSpan, rows: list[Membership]) -> list[RoomSpan]:
         upto, since = span.upto.position, None if span.since is None else span.since.position

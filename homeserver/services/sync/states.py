@@ -72,17 +72,11 @@ class States:
         self, span: SyncSpan, timeline: RoomTimeline, members: Collection[UserID] | None
     ) -> dict[StateKey, EventID]:
         room = timeline.room
-        found = await self.database.read(windows.state_ids, room.row.room_nid, room.upto, members=members)
-        shown = _shown_keys(timeline)
-        if shown and not span.state_after:
-            # The client applies these itself, on top of what was before.
-            before = await self.database.read(windows.entry_ids, room.row.room_nid, shown, timeline.before)
-            for key, event_id in before.items():
-                if event_id is None:
-                    found.pop(key, None)
-                else:
-                    found[key] = event_id
-        return found
+        # What the timeline shows the client applies itself, on top of what was before.
+        shown = set() if span.state_after else _shown_keys(timeline)
+        return await self.database.read(
+            windows.state_around, room.row.room_nid, timeline.before, room.upto, shown, members=members
+        )
 
     async def _changed(self, span: SyncSpan, timeline: RoomTimeline) -> dict[StateKey, EventID]:
         room = timeline.room

@@ -10,11 +10,13 @@ from homeserver.core.client_events import ClientEvent
 from homeserver.core.log import Position
 from homeserver.core.sync_tokens import PaginationToken
 from homeserver.core.timeline import Ordering, TimelineEvent, ordering_at, position_of
+from homeserver.services.aggregations import Aggregations
 from homeserver.services.client_events import ClientEvents
 from homeserver.services.recent_events import BEGINNING, RecentEvents, Stretch, Window
+from homeserver.services.room_views import RoomView
 from homeserver.services.sync.rendering import Rendering
 from homeserver.services.sync.section import SyncSpan
-from homeserver.services.sync.visible import Seen, VisibleEvents
+from homeserver.services.visible_history import Seen, VisibleHistory
 from homeserver.store.memberships import Membership
 
 PAGES_MAX: Final = 5
@@ -70,8 +72,9 @@ class Timelines:
     """Chooses events for one reader, and renders them."""
 
     recent: RecentEvents
-    visible: VisibleEvents
+    visible: VisibleHistory
     client_events: ClientEvents
+    aggregations: Aggregations
 
     async def choose(self, span: SyncSpan, room: RoomSpan, window: Window, limit: int) -> RoomTimeline:
         """
@@ -79,7 +82,7 @@ class Timelines:
 
         Where the filter hides much, of what is before the window too.
         """
-        seen = await self.visible.of(room.row, window.events)
+        seen = await self._seen(room.row, window.events)
         wanted = self._wanted(span, seen)
         scanned, limited = len(window.events), window.limited
         hidden = len(wanted) < len(window.events)
@@ -93,7 +96,7 @@ class Timelines:
                 Stretch(stretch.room_nid, stretch.room_id, stretch.after, Ordering(first - 1), PAGE)
             )
             window = Window([*older.events, *window.events], older.limited)
-            more = await self.visible.of(room.row, older.events)
+            more = await self._seen(room.row, older.events)
             seen = [*more, *seen]
             scanned, limited = len(window.events), window.limited
             wanted = [*self._wanted(span, more), *wanted]
@@ -105,6 +108,13 @@ class Timelines:
         """The timeline as the reader gets it."""
         events = [event for event, _ in timeline.shown]
         copies: Sequence[ClientEvent] = await self.client_events.in_timeline(timeline.room.row.room_nid, events)
+        if timeline.limited:
+            # Otherwise the client has all that relates to an event from its own timeline.
+            # Spec: client-server-api#aggregations-of-child-events
+            bundles = await self.aggregations.of(_view(rendering.span, timeline.room), events, rendering.span.now_ms)
+            copies = [
+                copy.with_relations(bundles[copy.event_id]) if copy.event_id in bundles else copy for copy in copies
+            ]
         return {
             "events": [
                 rendering.render(event, copy, membership)
@@ -113,6 +123,17 @@ class Timelines:
             "limited": timeline.limited,
             "prev_batch": str(timeline.previous),
         }
+
+    async def _seen(self, row: Membership, events: Sequence[TimelineEvent]) -> list[Seen]:
+        """Those of *events*, oldest first, that the user may see."""
+        if row.membership != "join":
+            return await self.visible.of(row, events)
+        # What came after the user joined, or last changed their profile, they see for certain.
+        split, joined_at = 0, ordering_at(row.position)
+        while split < len(events) and _place(events[split]) <= joined_at:
+            split += 1
+        certain: list[Seen] = [(event, "join") for event in events[split:]]
+        return [*await self.visible.of(row, events[:split]), *certain] if split else certain
 
     @staticmethod
     def _wanted(span: SyncSpan, seen: Sequence[Seen]) -> Sequence[Seen]:
@@ -124,6 +145,11 @@ class Timelines:
             for pair in seen
             if admits.admits(pair[0].event) and (pair[0].event.is_state or pair[0].event.sender not in ignored)
         ]
+
+
+def _view(span: SyncSpan, room: RoomSpan) -> RoomView:
+    row = room.row
+    return RoomView(row.room_nid, row.room_id, span.user_id, span.device_id, row, room.upto)
 
 
 def _timeline(room: RoomSpan, scanned: Sequence[TimelineEvent], shown: Sequence[Seen], limited: bool) -> RoomTimeline:

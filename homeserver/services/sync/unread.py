@@ -2,6 +2,8 @@
 
 from attrs import define
 
+from homeserver.services.clock import Clock
+from homeserver.services.sync.pacing import Pace
 from homeserver.services.sync.section import SyncBody, SyncSpan
 from homeserver.services.unread import UnreadCounts
 
@@ -10,11 +12,14 @@ from homeserver.services.unread import UnreadCounts
 class UnreadNews:
     """Counts of every joined room of which anything else is told: whatever changes a count is told too."""
 
+    clock: Clock
     unread: UnreadCounts
 
     async def write(self, span: SyncSpan, body: SyncBody) -> None:
         """The counts are in *body*."""
         by_thread = span.filter.room.timeline.unread_thread_notifications
+        pace = Pace(self.clock)
         for room_id, part in body.join.items():
             counts = await self.unread.of(span.rooms.joined[room_id], span.upto.position)
             part.update(counts.to_json(by_thread))
+            await pace.step()
