@@ -12,6 +12,7 @@ from homeserver.http.client.wellknown import SupportSettings
 from homeserver.http.outbound import OutboundSettings
 from homeserver.http.settings import HTTPSettings, ListenerSettings
 from homeserver.services.account_data import AccountDataSettings
+from homeserver.services.housekeeping import HousekeepingSettings
 from homeserver.services.login_failures import LoginFailureSettings
 from homeserver.services.password_hashes import PasswordSettings
 from homeserver.services.presence import PresenceSettings
@@ -98,6 +99,8 @@ class Settings:
     """The mail server. Unset: this server sends no mail."""
     support: SupportSettings = SupportSettings()
     """Whom users turn to; told at /.well-known/matrix/support."""
+    housekeeping: HousekeepingSettings = HousekeepingSettings()
+    """How long things are kept that only matter for a while."""
     logging: LoggingSettings = LoggingSettings()
     """What is written down of what happens."""
 
