@@ -8,7 +8,7 @@ from typing import Any, Final
 from attrs import define, frozen
 from OpenSSL.crypto import FILETYPE_PEM, X509, load_certificate, load_privatekey
 from OpenSSL.crypto import Error as CryptoError
-from OpenSSL.SSL import Connection, Context
+from OpenSSL.SSL import NO_OVERLAPPING_PROTOCOLS, Connection, Context
 from OpenSSL.SSL import Error as TLSError
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IOpenSSLServerConnectionCreator
@@ -20,6 +20,7 @@ from homeserver.http.request import EdgeSite
 from homeserver.http.settings import ListenerSettings, TLSFiles
 
 BACKLOG: Final = 1024
+PROTOCOL: Final = b"http/1.1"
 _CERTIFICATE: Final = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
@@ -103,9 +104,16 @@ def _load_context(files: TLSFiles) -> Context:
     try:
         key = load_privatekey(FILETYPE_PEM, _read(files.private_key))
         options = CertificateOptions(privateKey=key, certificate=chain[0], extraCertChain=chain[1:])
-        return options.getContext()
+        context = options.getContext()
+        context.set_alpn_select_callback(_choose_protocol)
+        return context
     except (CryptoError, TLSError, ValueError) as error:
         raise CannotListen(f"{files.private_key} is not the private key of {files.certificate}.") from error
+
+
+def _choose_protocol(_: Connection, offered: list[bytes]) -> Any:
+    # The one protocol spoken here; who offers others alone is answered in it all the same.
+    return PROTOCOL if PROTOCOL in offered else NO_OVERLAPPING_PROTOCOLS
 
 
 def _load_chain(file: Path) -> list[X509]:

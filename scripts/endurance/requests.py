@@ -174,7 +174,7 @@ class Fuzzer:
 def _target(operation: Operation, inventor: Inventor) -> str:
     path = operation.row.path
     for name in operation.row.path_parameters:
-        path = path.replace("{" + name + "}", quote(inventor.text_for(name)[:2000], safe=""))
+        path = path.replace("{" + name + "}", quote(inventor.text_for(name)[:2000], safe="", errors="surrogatepass"))
     query: list[tuple[str, str]] = []
     for parameter in operation.row.query:
         if not parameter.required and inventor.choice.random() < 0.5:

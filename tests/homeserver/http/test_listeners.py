@@ -61,8 +61,14 @@ class TLSTests(TestCase):
 
     def name_served(self, tls: ServerTLS) -> str:
         """The subject's alternative names of the certificate that a client is shown."""
+        certificate = self.greeted(tls, Context(TLS_CLIENT_METHOD)).get_peer_certificate()
+        assert certificate is not None
+        return str(certificate.to_cryptography().extensions)
+
+    def greeted(self, tls: ServerTLS, context: Context) -> Connection:
+        """A client's end of a connection after the handshake."""
         server = tls.serverConnectionForTLS(None)  # type: ignore[arg-type]
-        client = Connection(Context(TLS_CLIENT_METHOD), None)
+        client = Connection(context, None)
         server.set_accept_state()
         client.set_connect_state()
         for one, other in ((client, server), (server, client)) * 3:
@@ -70,9 +76,18 @@ class TLSTests(TestCase):
                 one.do_handshake()
             with contextlib.suppress(WantReadError):
                 other.bio_write(one.bio_read(65536))
-        certificate = client.get_peer_certificate()
-        assert certificate is not None
-        return str(certificate.to_cryptography().extensions)
+        return client
+
+    def test_http_1_1_is_what_is_spoken(self) -> None:
+        """Clients that offer protocols, as browsers do, are told which; those that know only others are told none."""
+        tls = ServerTLS.load(self.certificate("a.example"))
+        for offered, chosen in (([b"h2", b"http/1.1"], b"http/1.1"), ([b"http/1.1"], b"http/1.1"), ([b"h2"], b"")):
+            context = Context(TLS_CLIENT_METHOD)
+            context.set_alpn_protos(offered)
+            client = self.greeted(tls, context)
+
+            self.assertEqual(chosen, client.get_alpn_proto_negotiated())
+            self.assertIsNotNone(client.get_peer_certificate())
 
     def test_a_renewed_certificate_is_shown_after_a_reload(self) -> None:
         """Without closing the port."""
