@@ -69,7 +69,9 @@ class PushedEvents:
 
     async def _levels_of(self, room_nid: int, version: RoomVersion, upto: Position) -> PowerLevels:
         known = self._levels.get(room_nid)
-        if known is not None and known.at <= upto:
+        if known is not None and known.at == upto:
+            return known.levels
+        if known is not None and known.at < upto:
             changes = await self.database.read(windows.changes, room_nid, known.at, upto)
             if not any(change.key == POWER_LEVELS for change in changes):
                 self._keep(room_nid, _Levels(upto, known.levels))

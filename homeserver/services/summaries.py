@@ -60,8 +60,9 @@ class Summaries:
     async def of(self, room_nid: int, upto: Position) -> Summary:
         """The summary of a room as it is after *upto*."""
         counted = self._counted.get(room_nid)
-        is_usable = counted is not None and counted.at <= upto
-        if counted is not None and is_usable and not await self._moved(room_nid, counted.at, upto):
+        if counted is not None and counted.at == upto:
+            return counted.summary
+        if counted is not None and counted.at < upto and not await self._moved(room_nid, counted.at, upto):
             self._keep(room_nid, evolve(counted, at=upto))
             return counted.summary
         summary = Summary(await self.database.read(windows.member_counts, room_nid, upto, HEROES_MAX + 1))
@@ -69,8 +70,6 @@ class Summaries:
         return summary
 
     async def _moved(self, room_nid: int, after: Position, upto: Position) -> bool:
-        if after == upto:
-            return False
         changes = await self.database.read(windows.changes, room_nid, after, upto)
         return any(change.key[0] == MEMBER for change in changes)
 
