@@ -124,7 +124,7 @@ class Inbox:
             try:
                 begun.append((event, await self._take(origin, event)))
             except (MissingEvents, PeerUnreachable, PeerFault) as error:
-                log.info("could not complete an event", event=event.event_id, origin=origin, reason=str(error))
+                log.info("could not complete an event", event_id=event.event_id, origin=origin, reason=str(error))
                 results[event.event_id] = {"error": "What this event refers to could not be had."}
         for event, each in begun:
             try:
