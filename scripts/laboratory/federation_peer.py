@@ -171,6 +171,8 @@ class _Answers(BaseHTTPRequestHandler):
         if self.path.startswith("/_matrix/key/v2/server"):
             document: bytes = self.server.key_document  # type: ignore[attr-defined]
             self._answer(200, document)
+        elif "/publicRooms" in self.path:
+            self._answer(200, b'{"chunk": []}')
         else:
             self._answer(404, b'{"errcode": "M_NOT_FOUND", "error": "Nothing here."}')
 
@@ -180,8 +182,12 @@ class _Answers(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self._read()
-        missing = "/get_missing_events/" in self.path
-        self._answer(200 if missing else 404, b'{"events": []}' if missing else b'{"errcode": "M_NOT_FOUND"}')
+        if "/get_missing_events/" in self.path:
+            self._answer(200, b'{"events": []}')
+        elif "/publicRooms" in self.path:
+            self._answer(200, b'{"chunk": []}')
+        else:
+            self._answer(404, b'{"errcode": "M_NOT_FOUND", "error": "Nothing here."}')
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing is logged: thousands of requests come."""
