@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from homeserver.core.canonical import JSONObject
 from homeserver.core.drafts import Draft, Transaction
 from homeserver.core.filters import DEFAULT_FILTER, Filter, parse_filter
-from homeserver.core.identifiers import DeviceID, EventID, RoomID, UserID
+from homeserver.core.identifiers import DeviceID, EventID, RoomID, ServerName, UserID
 from homeserver.core.sync_tokens import parse_sync_token
 from homeserver.services.account_data import AccountData
 from homeserver.services.aggregations import Aggregations
@@ -62,9 +62,10 @@ class SyncServices:
         settings: SyncSettings = SyncSettings(),  # noqa: B008
         presence: PresenceSettings = PresenceSettings(),  # noqa: B008
         rooms: RoomServices | None = None,
+        server: ServerName = SERVER,
     ) -> None:
         self.database = database
-        self.rooms = rooms = rooms or room_services(database)
+        self.rooms = rooms = rooms or room_services(database, server)
         self.clock, self.tail, self.known = clock, tail, known = rooms.clock, rooms.tail, rooms.known
         self.serial = EphemeralSerial.starting_at(now_ms(clock))
         self.memberships = Memberships(database, tail)
@@ -76,9 +77,9 @@ class SyncServices:
         self.account_data = AccountData(database, self.push_rules)
         self.filters = Filters(database)
         self.typing = Typing(clock, self.serial, self.memberships, self.wakeups)
-        self.presence = PresenceBoard(database, SERVER, clock, self.serial, self.memberships, self.wakeups, presence)
+        self.presence = PresenceBoard(database, server, clock, self.serial, self.memberships, self.wakeups, presence)
         self.threads = Threads(known)
-        self.receipts = Receipts(SERVER, database, clock, known, self.memberships, self.threads)
+        self.receipts = Receipts(server, database, clock, known, self.memberships, self.threads)
         self.read_markers = ReadMarkers(database, self.memberships, self.receipts)
         self.summaries = Summaries(database)
         self.pushed = PushedEvents(database, known, self.threads, self.summaries)

@@ -14,6 +14,10 @@ MEMBERSHIP_NONE: Final = "leave"
 """Of who never had to do with the room.  Spec: client-server-api#room-event-format"""
 
 
+_FRAME: Final = ("event_id", "type", "state_key", "sender", "origin_server_ts")
+"""What an event is never without."""
+
+
 @define(eq=False)
 class Rendering:
     """Completes events for the reader of *span*, and leaves out what their filter does not want of an event."""
@@ -38,4 +42,8 @@ class Rendering:
         form: JSONObject = orjson.loads(orjson.dumps(whole))
         if self.span.filter.event_format == "federation":
             form = {**event.event.pdu, "event_id": event.event_id, "unsigned": form["unsigned"]}
-        return self.span.filter.keep_fields(form)
+        if self.span.filter.event_fields is None:
+            return form
+        # A client that asked for less could not tell what it got.
+        frame: JSONObject = {name: form[name] for name in _FRAME if name in form}
+        return {"content": {}, **frame, **self.span.filter.keep_fields(form)}
