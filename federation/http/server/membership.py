@@ -12,6 +12,7 @@ from homeserver.core.canonical import JSON, JSONObject
 from homeserver.core.identifiers import EventID, RoomID, ServerName, UserID
 from homeserver.core.versions import ROOM_VERSIONS
 from homeserver.http.operation import server_operation
+from homeserver.services.live_rooms import LiveRoom
 from homeserver.services.refusals import IncompatibleVersion
 
 
@@ -38,7 +39,7 @@ class ServerMembershipEndpoints:
     ) -> JSONObject:
         """A form to join with.  Raises NotFound, Forbidden, IncompatibleVersion."""
         room, event = await self.residence.make("join", origin, room_id, user_id, ver)
-        return {"event": event, "room_version": room.version.id}
+        return self._form(room, event)
 
     @server_operation("sendJoinV2")
     async def send_join(
@@ -67,7 +68,7 @@ class ServerMembershipEndpoints:
     ) -> JSONObject:
         """A form to knock with.  Raises NotFound, Forbidden, IncompatibleVersion."""
         room, event = await self.residence.make("knock", origin, room_id, user_id, ver)
-        return {"event": event, "room_version": room.version.id}
+        return self._form(room, event)
 
     @server_operation("sendKnock")
     async def send_knock(self, origin: ServerName, room_id: RoomID, event_id: EventID, body: JSONObject) -> JSONObject:
@@ -79,7 +80,7 @@ class ServerMembershipEndpoints:
     async def make_leave(self, origin: ServerName, room_id: RoomID, user_id: UserID) -> JSONObject:
         """A form to leave with.  Raises NotFound, Forbidden."""
         room, event = await self.residence.make("leave", origin, room_id, user_id)
-        return {"event": event, "room_version": room.version.id}
+        return self._form(room, event)
 
     @server_operation("sendLeaveV2")
     async def send_leave(self, origin: ServerName, room_id: RoomID, event_id: EventID, body: JSONObject) -> JSONObject:
@@ -110,3 +111,6 @@ class ServerMembershipEndpoints:
             origin, ROOM_VERSIONS["2"], room_id, event_id, body, shown if isinstance(shown, list) else ()
         )
         return [200, {"event": signed.pdu}]
+
+    def _form(self, room: LiveRoom, event: JSONObject) -> JSONObject:
+        return {"event": {**event, "origin": self.server}, "room_version": room.version.id}
