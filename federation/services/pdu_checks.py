@@ -39,7 +39,7 @@ class PduChecks:
         verdicts = await self.ring.verify_events(parsed)
         for event, verdict in zip(parsed, verdicts, strict=True):
             if isinstance(verdict, Denied):
-                log.info("dropped an event that is not signed as it must be", event_id=event.event_id, rule=verdict.rule)
+                log.info("dropped an event not signed as it must be", event_id=event.event_id, rule=verdict.rule)
         return [intact_or_redacted(event) for event, verdict in zip(parsed, verdicts, strict=True) if verdict]
 
     async def check(self, event: Event) -> Event:

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import string
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
@@ -13,6 +14,13 @@ from scripts.endurance.schemas import Schema
 DEPTH_MAX = 8
 LONG_TEXT = "x" * 70_000
 DEEP: Final = "[" * 5000 + "]" * 5000
+# Where nobody listens.
+LOOPBACK_NAMES: Final = ("127.0.0.1:1", "[::1]:1", "127.0.0.7")
+_OUTSIDE: Final = (
+    re.compile(r"(://)[^/\s]+"),
+    re.compile(r"([@#!$][^:\s]*:)[\w.-]+(?::\d+)?"),
+    re.compile(r"^()[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|io|here)(?::\d+)?$"),
+)
 ODD_TEXTS: Final = (
     "",
     "\0",
@@ -25,9 +33,9 @@ ODD_TEXTS: Final = (
     "@:",
     "!",
     "$",
-    "#:a",
+    "#:127.0.0.1:1",
     "@bob",
-    "@bob:" + "a" * 300,
+    "@bob:" + "1" * 300,
     "-1",
     "null",
     "\u202e",
@@ -89,6 +97,8 @@ class Inventor:
 
     def text_for(self, name: str) -> str:
         """A real name of the kind that *name* asks for, mostly; else an odd text."""
+        if "server" in name.lower() and self.choice.random() < 0.9:
+            return self.choice.choice([*self.known.get("server", ()), *LOOPBACK_NAMES])
         for kind, names in self.known.items():
             if kind.lower() in name.lower().replace("_", "") and self.choice.random() < 0.8:
                 return self.choice.choice(names)
@@ -101,7 +111,7 @@ class Inventor:
         if "enum" in schema:
             return self.choice.choice(schema["enum"])
         if "example" in schema and self.choice.random() < 0.3:
-            return schema["example"]
+            return self._tame(schema["example"])
         for alternatives in ("oneOf", "anyOf"):
             if alternatives in schema:
                 return self.value(self.choice.choice(schema[alternatives]), name, depth + 1)
@@ -169,5 +179,19 @@ class Inventor:
         items = schema.get("items", {})
         return [self.value(items, name.removesuffix("s"), depth + 1) for _ in range(self.choice.randrange(4))]
 
+    def _tame(self, example: Any) -> Any:
+        """An example of the spec that names no server out there: those of this machine alone are ever spoken to."""
+        if isinstance(example, str):
+            here = self.choice.choice(self.known.get("server", LOOPBACK_NAMES))
+            for pattern in _OUTSIDE:
+                example = pattern.sub(rf"\g<1>{here}", example)
+            return example
+        if isinstance(example, list):
+            return [self._tame(child) for child in example]
+        if isinstance(example, dict):
+            return {self._tame(key): self._tame(child) for key, child in example.items()}
+        return example
+
     def _word(self) -> str:
-        return "".join(self.choice.choices(string.ascii_lowercase, k=self.choice.randrange(1, 12)))
+        # No name of a host begins so.
+        return "_" + "".join(self.choice.choices(string.ascii_lowercase, k=self.choice.randrange(1, 12)))
