@@ -41,7 +41,10 @@ class Distribution:
 
     async def servers_in_room(self, room_id: RoomID, before: Position) -> AbstractSet[ServerName]:
         """The servers with joined users in the current state just before *before*; later than the head: now."""
-        room = await self.live_rooms.load(room_id)
+        room = await self.live_rooms.find(room_id)
+        if room is None:
+            # Left and forgotten since: nobody is to be told, and those who follow in the log are.
+            return frozenset()
         if before > self.database.head:
             return room.servers.keys()
         changed = await self.database.read(joined_servers.changes_since, room.nid, Position(before - 1))

@@ -106,12 +106,12 @@ class Lane:
         outage = self.around.destinations.outage(self.destination)
         return max(self.retry_at_ms, 0 if outage is None else outage.retry_at_ms)
 
-    def add_live(self, places: Sequence[PduPlace]) -> None:
-        """Events that are stored as waiting for this destination by now wait in memory as well."""
-        if self.behind:
-            return
+    def add_live(self, places: Sequence[PduPlace], upto: Position) -> None:
+        """Events that are stored as waiting, with the log up to *upto*, wait in memory as well."""
         # What was read from the store while these were on their way is not sent twice.
-        self._live.extend(place for place in places if place.position > self._read_upto)
+        if self.behind or upto <= self._read_upto:
+            return
+        self._live.extend(places)
         if len(self._live) > LIVE_MAX:
             self._fall_behind()
 

@@ -182,20 +182,22 @@ class Outbox:
                 self._lanes[destination].busy = False
         self._stored_cursor = upto
         for destination in read.pdus.keys() | read.receipts.keys():
-            self._hand_over(destination, read, begun.get(destination))
+            self._hand_over(destination, read, begun.get(destination), upto)
 
     def _first_transaction(self, destination: ServerName, read: _Pass) -> OutgoingTransaction:
         pdus = tuple(read.pdus.get(destination, ())[:PDUS_MAX])
         edus = receipt_edus(read.receipts.get(destination, ()))[:EDUS_MAX]
         return OutgoingTransaction(self.around.transaction_id(), now_ms(self.around.clock), pdus, tuple(edus))
 
-    def _hand_over(self, destination: ServerName, read: _Pass, begun: OutgoingTransaction | None) -> None:
+    def _hand_over(
+        self, destination: ServerName, read: _Pass, begun: OutgoingTransaction | None, upto: Position
+    ) -> None:
         lane = self._lane(destination)
         places = read.pdus.get(destination, [])
         if begun is not None:
             lane.current = begun
             places = places[len(begun.pdus) :]
-        lane.add_live(places)
+        lane.add_live(places, upto)
         self._wake(destination)
 
     # Sending.

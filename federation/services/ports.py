@@ -39,7 +39,11 @@ class OutgoingEvents(Protocol):
         """The events stored at *positions*, in any order; those that are gone are left out."""
 
     async def servers_in_room(self, room_id: RoomID, before: Position) -> AbstractSet[ServerName]:
-        """The servers with joined users in the current state just before *before*; later than the head: now."""
+        """
+        The servers with joined users in the current state just before *before*; later than the head: now.
+
+        Empty for a room that is not, or no longer, known.
+        """
 
 
 class OutgoingReceipts(Protocol):

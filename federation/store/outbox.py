@@ -1,11 +1,12 @@
 """What waits for other servers, and what they are being sent."""
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import orjson
 from attrs import frozen
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Executable, bindparam, delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from federation.core.transactions import EDUS_MAX, OutgoingTransaction, PduPlace
 from federation.store.schema import outbox_edus, outbox_rooms, outbox_transactions
@@ -22,8 +23,24 @@ _ROOMS = Prepared(
     .order_by(outbox_rooms.c.first_position)
     .limit(bindparam("limit"))
 )
-# The first position of a room that is there already stays.
-_ADD_PDU = upsert(outbox_rooms, changed=["last_position"])
+
+
+def _widening(dialect: str) -> Executable:
+    """An insert that widens the range of a room that is there already; events need not come in order."""
+    new: Any = {column.name: bindparam(column.name) for column in outbox_rooms.columns}
+    insertion: Any = (sqlite if dialect == "sqlite" else postgresql).insert(outbox_rooms).values(new)
+    least, greatest = (func.min, func.max) if dialect == "sqlite" else (func.least, func.greatest)
+    c, excluded = outbox_rooms.c, insertion.excluded
+    return insertion.on_conflict_do_update(  # type: ignore[no-any-return]
+        index_elements=["destination", "room_id"],
+        set_={
+            "first_position": least(c.first_position, excluded.first_position),
+            "last_position": greatest(c.last_position, excluded.last_position),
+        },
+    )
+
+
+_ADD_PDU = Prepared(_widening)
 _REMOVE_ROOM = Prepared(
     delete(outbox_rooms).where(
         outbox_rooms.c.destination == bindparam("destination"),

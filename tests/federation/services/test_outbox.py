@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred, DeferredQueue
 from twisted.internet.task import Clock
 
 from federation.core.edus import Receipt, Typing, UserPresence
+from federation.core.transactions import PduPlace
 from federation.services.destinations import Destinations
 from federation.services.lane import LIVE_MAX, Surroundings
 from federation.services.outbox import Outbox, receipt_edus, transaction_ids
@@ -367,6 +368,20 @@ class OutboxTests(OutboxCase):
 
         self.assertEqual((TWO, ["before"]), (sent.destination, sent.texts))
         self.assertTrue(self.nothing_arrived())
+
+    async def test_a_place_before_others_widens_what_waits(self) -> None:
+        """Events may come to the outbox in another order than that in which they were stored."""
+        for position in (5, 9, 3, 7):
+            await self.database.write(stored.queue_pdu, TWO, PduPlace(ROOM, Position(position)))
+        self.assertEqual([stored.WaitingRoom(ROOM, Position(3), Position(9))], await self.waiting_rooms())
+        await self.database.write(stored.skip, TWO, [PduPlace(ROOM, Position(5))])
+        self.assertEqual([stored.WaitingRoom(ROOM, Position(6), Position(9))], await self.waiting_rooms())
+        await self.database.write(stored.skip, TWO, [PduPlace(ROOM, Position(9))])
+
+        self.assertEqual([], await self.waiting_rooms())
+
+    async def waiting_rooms(self) -> list[stored.WaitingRoom]:
+        return await self.database.read(stored.rooms, TWO, 10)
 
     async def test_memory_is_bounded_for_a_slow_server(self) -> None:
         """What does not fit is read from the store again, and still nothing is left out or sent twice."""
