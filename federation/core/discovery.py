@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from attrs import frozen
 
-from homeserver.core.addresses import SrvRecord, Target, is_ip_literal
+from homeserver.core.addresses import SrvRecord, Target, is_dns_name, is_ip_literal
 from homeserver.core.canonical import JSON
 from homeserver.core.identifiers import ServerName, parse_server_name
 from homeserver.core.malformed import Malformed
@@ -111,6 +111,8 @@ def split_server_name(server_name: ServerName) -> tuple[str, int | None]:
         host = host.strip("[]")
         if not is_ip_literal(host):
             raise Malformed(f"{server_name!r} has brackets around what is no IPv6 address.", code="M_INVALID_PARAM")
+    elif not is_ip_literal(host) and not is_dns_name(host):
+        raise Malformed(f"{server_name!r} has a host that no DNS can know.", code="M_INVALID_PARAM")
     if not port_text:
         return host, None
     port = int(port_text)

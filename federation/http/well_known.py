@@ -5,10 +5,9 @@ Spec: server-server-api#getwell-knownmatrixserver
 """
 
 from collections import OrderedDict
-from typing import Any, Final, cast
+from typing import Final
 
 from attrs import define, evolve, field, frozen
-from twisted.web.client import RedirectAgent
 
 from federation.core.discovery import parse_well_known
 from federation.core.well_known_cache import LIFETIME_MAX_MS, LIFETIME_MIN_MS, error_lifetime_ms, lifetime_ms
@@ -16,7 +15,7 @@ from federation.services.sharing import Shared
 from homeserver.core.addresses import is_ip_literal
 from homeserver.core.identifiers import ServerName
 from homeserver.core.malformed import Malformed
-from homeserver.http.exchange import Agent, Limits, OutboundRequest, OutboundResponse, perform
+from homeserver.http.exchange import Agent, Limits, OutboundRequest, OutboundResponse, perform_following
 from homeserver.services.clock import Clock, now_ms
 from homeserver.services.ports import PeerUnreachable
 
@@ -87,10 +86,9 @@ class WellKnown:
         return _Kept(None, until_ms, 0, failures)
 
     async def _fetch(self, host: str) -> OutboundResponse:
-        agent = cast(Agent, RedirectAgent(cast(Any, self.agent), REDIRECTS_MAX))
         authority = f"[{host}]" if ":" in host and is_ip_literal(host) else host
         request = OutboundRequest("GET", f"https://{authority}/.well-known/matrix/server".encode("ascii"))
-        response = await perform(agent, self.clock, request, LIMITS)
+        response = await perform_following(self.agent, self.clock, request, LIMITS, REDIRECTS_MAX)
         if response.status != 200:
             raise PeerUnreachable(host, f"it answered {response.status}")
         return response

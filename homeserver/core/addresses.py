@@ -4,6 +4,7 @@ Where servers are in the network: targets of connections, the DNS's answers, and
 An address that is not public cannot have been given us honestly by the outside world.
 """
 
+import re
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final
 
@@ -11,6 +12,8 @@ from attrs import frozen
 
 _TRANSLATED: Final = ip_network("64:ff9b::/96")
 """NAT64: the last four octets are an IPv4 address."""
+
+_LABEL: Final = re.compile(r"[A-Za-z0-9_-]{1,63}\Z")
 
 
 @frozen
@@ -38,6 +41,12 @@ def is_ip_literal(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def is_dns_name(host: str) -> bool:
+    """Whether *host* can be asked about in the DNS: labels of 1 to 63 characters of ASCII, 253 in all."""
+    labels = host.removesuffix(".").split(".")
+    return host.isascii() and len(host) <= 254 and all(_LABEL.match(label) for label in labels)
 
 
 def is_public(address: str) -> bool:

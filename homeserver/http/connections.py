@@ -81,7 +81,8 @@ class _CheckedEndpoint:
 
     def _endpoint(self, target: Target, addresses: Sequence[str]) -> HostnameEndpoint:
         reactor = _ReactorKnowing(self.connections.reactor, _Known(tuple(addresses)))
-        return HostnameEndpoint(reactor, target.host, target.port, self.connections.connect_timeout_seconds)
+        # Which host it thinks it connects to does not matter: it finds these addresses.
+        return HostnameEndpoint(reactor, addresses[0], target.port, self.connections.connect_timeout_seconds)
 
 
 @implementer(IHostnameResolver, IHostResolution)

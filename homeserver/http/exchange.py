@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from io import BytesIO
 from typing import Any, Final, Protocol, cast
+from urllib.parse import urljoin, urlsplit
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from OpenSSL.SSL import Error as TlsError
 from service_identity.exceptions import CertificateError, VerificationError
 from twisted.internet import protocol
@@ -29,6 +30,8 @@ from homeserver.services.ports import PeerUnreachable
 
 USER_AGENT: Final = b"Folkmoot"
 BODY_BYTES_MAX: Final = 1 << 20
+
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 Receive = Callable[[bytes], None]
 
@@ -107,6 +110,45 @@ async def perform(
     except (ConnectError, ConnectionClosed, DNSLookupError, TlsError, ResponseFailed, SchemeNotSupported) as error:
         dropped = isinstance(error, ResponseNeverReceived | RequestTransmissionFailed) and not _tls_errors(error)
         raise (Dropped if dropped else PeerUnreachable)(peer, _reason(error)) from error
+
+
+async def perform_following(
+    agent: Agent,
+    clock: Clock,
+    request: OutboundRequest,
+    limits: Limits,
+    redirects_max: int,
+    receive: Receive | None = None,
+) -> OutboundResponse:
+    """The same after following redirects, each within the limits.  Raises PeerUnreachable when there are more."""
+    for _ in range(redirects_max + 1):
+        response = await perform(agent, clock, request, limits, receive)
+        location = response.header("location")
+        if response.status not in _REDIRECTS or location is None:
+            return response
+        request = evolve(request, uri=resolve_url(request.uri, location))
+    raise PeerUnreachable(request.uri.decode("ascii"), f"there were more than {redirects_max} redirects")
+
+
+def encode_url(url: str) -> bytes:
+    """*url* as an agent takes it.  Raises PeerUnreachable for what no request can go to."""
+    try:
+        encoded = url.encode("ascii")
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise PeerUnreachable(url, "this is not a URL") from error
+    if not parts.hostname or port == 0 or any(octet <= 0x20 or octet == 0x7F for octet in encoded):
+        raise PeerUnreachable(url, "this is not a URL")
+    return encoded
+
+
+def resolve_url(base: bytes, reference: str) -> bytes:
+    """The URL that *reference* means on the page at *base*.  Raises PeerUnreachable."""
+    try:
+        return encode_url(urljoin(base.decode("ascii"), reference))
+    except ValueError as error:
+        raise PeerUnreachable(reference, "this is not a URL") from error
 
 
 async def _exchange(

@@ -16,7 +16,7 @@ from twisted.names import dns, error, hosts
 from twisted.names.client import Resolver
 from twisted.names.resolve import ResolverChain
 
-from homeserver.core.addresses import SrvRecord, is_ip_literal
+from homeserver.core.addresses import SrvRecord, is_dns_name, is_ip_literal
 from homeserver.services.clock import Clock
 from homeserver.services.ports import PeerUnreachable
 
@@ -63,7 +63,9 @@ class CachedNames:
         """As ``Names`` says."""
         if is_ip_literal(host):
             return (host,)
-        host = host.rstrip(".").lower()
+        if not is_dns_name(host):
+            raise PeerUnreachable(host, "this is no name of a host")
+        host = host.removesuffix(".").lower()
         if host == "localhost" or host.endswith(".localhost"):
             return _LOOPBACK
         four: Deferred[tuple[str, ...]] = Deferred.fromCoroutine(self._records(dns.A, host))
@@ -77,9 +79,11 @@ class CachedNames:
 
     async def services(self, name: str) -> tuple[SrvRecord, ...]:
         """As ``Names`` says."""
+        if not is_dns_name(name):
+            return ()
         try:
             return await self._records(dns.SRV, name)
-        except (error.DomainError, error.AuthoritativeDomainError, error.ResolverError, TimeoutError):
+        except (error.DomainError, error.AuthoritativeDomainError, error.ResolverError, TimeoutError, OSError):
             # Broken name servers fail where there is no record.  The certificate decides in any case whom we talk to.
             return ()
 

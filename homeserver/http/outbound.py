@@ -5,7 +5,7 @@ They do not reach private addresses unless the settings allow it.
 """
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 import orjson
 from attrs import define, frozen
@@ -19,11 +19,20 @@ from homeserver.core.addresses import Target
 from homeserver.core.canonical import JSON
 from homeserver.core.malformed import Malformed
 from homeserver.http.connections import Connections
-from homeserver.http.exchange import Agent, Limits, OutboundRequest, OutboundResponse, Receive, perform
+from homeserver.http.exchange import (
+    Agent,
+    Limits,
+    OutboundRequest,
+    OutboundResponse,
+    Receive,
+    encode_url,
+    perform,
+    perform_following,
+)
 from homeserver.http.names import Names
 from homeserver.http.outbound_tls import OutboundTls
 from homeserver.services.clock import Clock
-from homeserver.services.ports import PeerFault, PeerUnreachable
+from homeserver.services.ports import PeerFault
 
 
 @frozen
@@ -64,8 +73,9 @@ class OutboundClient:
         self, request: OutboundRequest, limits: Limits | None = None, *, receive: Receive | None = None
     ) -> OutboundResponse:
         """The same, after following redirects; each is checked as the first address was."""
-        agent = client.RedirectAgent(cast(Any, self.agent), self.settings.redirects_max)
-        return await perform(agent, self.clock, request, limits or self._limits, receive)
+        return await perform_following(
+            self.agent, self.clock, request, limits or self._limits, self.settings.redirects_max, receive
+        )
 
     async def send_json(
         self, method: str, url: str, body: object = None, headers: Mapping[str, str] | None = None
@@ -121,17 +131,6 @@ def fault_of(peer: str, response: OutboundResponse) -> PeerFault:
         return PeerFault(peer, response.status)
     errcode = body.get("errcode") if isinstance(body, dict) else None
     return PeerFault(peer, response.status, errcode if isinstance(errcode, str) else "", body)
-
-
-def encode_url(url: str) -> bytes:
-    """*url* as an agent takes it.  Raises PeerUnreachable for what no request can go to."""
-    try:
-        encoded = url.encode("ascii")
-    except UnicodeEncodeError as error:
-        raise PeerUnreachable(url, "this is not a URL") from error
-    if any(octet <= 0x20 or octet == 0x7F for octet in encoded):
-        raise PeerUnreachable(url, "this is not a URL")
-    return encoded
 
 
 @implementer(IAgentEndpointFactory)

@@ -25,6 +25,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from homeserver.core.addresses import is_ip_literal
+from homeserver.services.ports import PeerUnreachable
 
 
 @define(eq=False)
@@ -48,35 +49,43 @@ class OutboundTls:
             self._context.load_verify_locations(str(self.ca_file))
 
     def towards(self, name: str) -> "ConnectionsTo":
-        """What makes connections to whoever proves to be *name*, a DNS name or an IP literal without brackets."""
-        return ConnectionsTo(self._context, name, self.verify)
+        """
+        What makes connections to whoever proves to be *name*, a DNS name or an IP literal without brackets.
+
+        Raises PeerUnreachable for a name that no certificate can be for.
+        """
+        try:
+            service = IPAddress_ID(name) if is_ip_literal(name) else DNS_ID(name)
+            # An IP literal is no server name indication.  Spec: server-server-api#tls
+            indication = None if is_ip_literal(name) else name.encode("idna")
+        except ValueError as error:
+            raise PeerUnreachable(name, "no certificate can be for this name") from error
+        return ConnectionsTo(self._context, service, indication, self.verify)
 
 
 @implementer(IOpenSSLClientConnectionCreator)
 @define(eq=False)
 class ConnectionsTo:
-    """Connections that stand only when the certificate is valid for *name*."""
+    """Connections that stand only when the certificate is valid for *service*."""
 
     context: Context
-    name: str
+    service: DNS_ID | IPAddress_ID
+    indication: bytes | None
     verify: bool
 
     def clientConnectionForTLS(self, tls_protocol: TLSMemoryBIOProtocol) -> Connection:
         """A connection that is to be made."""
         connection = Connection(self.context, None)
-        # An IP literal is no server name indication.  Spec: server-server-api#tls
-        if not is_ip_literal(self.name):
-            connection.set_tlsext_host_name(self.name.encode("idna"))
+        if self.indication is not None:
+            connection.set_tlsext_host_name(self.indication)
         if self.verify:
-            connection.set_verify(VERIFY_PEER | VERIFY_FAIL_IF_NO_PEER_CERT, _verification(tls_protocol, self.name))
+            connection.set_verify(VERIFY_PEER | VERIFY_FAIL_IF_NO_PEER_CERT, _verification(tls_protocol, self.service))
         else:
             connection.set_verify(VERIFY_NONE, None)
         return connection
 
 
-def _verification(tls_protocol: TLSMemoryBIOProtocol, name: str) -> Any:
-    service = IPAddress_ID(name) if is_ip_literal(name) else DNS_ID(name)
-
+def _verification(tls_protocol: TLSMemoryBIOProtocol, service: DNS_ID | IPAddress_ID) -> Any:
     def verify(connection: Connection, certificate: X509, error: int, depth: int, trusted: int) -> bool:
         # The chain's upper ends are OpenSSL's to judge; the name stands in the last certificate.
         if depth != 0 or not trusted:

@@ -327,9 +327,7 @@ class FederatedServer:
         return await self.timeline.create(RoomRequest(creator, ROOM_VERSIONS[version], **request))
 
     async def send(self, sender: UserID, room_id: RoomID, text: str) -> EventID:
-        return await self.timeline.send(
-            room_id, Draft("m.room.message", sender, {"msgtype": "m.text", "body": text})
-        )
+        return await self.timeline.send(room_id, Draft("m.room.message", sender, {"msgtype": "m.text", "body": text}))
 
     async def set_state(
         self, sender: UserID, room_id: RoomID, kind: str, content: JSONObject, state_key: str = ""

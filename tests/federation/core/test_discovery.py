@@ -107,7 +107,19 @@ class DiscoveryTests(TestCase):
 
     def test_what_is_no_server_name_is_refused(self) -> None:
         """No question is asked for nonsense, and no connection is made to it."""
-        for name in ("", "a b", "a.example:", "a.example:0", "a.example:65536", "[12]", "[12]:80", "a.example/x", "é"):
+        for name in (
+            "",
+            "a b",
+            "a.example:",
+            "a.example:0",
+            "a.example:65536",
+            "[12]",
+            "[12]:80",
+            "a.example/x",
+            "é",
+            "a..b",
+            "a" * 64,
+        ):
             with self.subTest(name=name), self.assertRaises(Malformed):
                 discover(ServerName(name))
 

@@ -142,7 +142,8 @@ class OutboundTests(OutboundCase):
             if request.uri == b"/end":
                 return b"here"
             request.setResponseCode(302)
-            request.setHeader(b"location", b"/loop" if request.uri == b"/loop" else b"/end")
+            locations = {b"/loop": b"/loop", b"/wrong": b"https://[::1", b"/file": b"file:///etc/passwd"}
+            request.setHeader(b"location", locations.get(request.uri, b"/end"))
             return b""
 
         port = self.serve(redirect)
@@ -150,13 +151,19 @@ class OutboundTests(OutboundCase):
 
         self.assertEqual(302, (await client.request(OutboundRequest("GET", there + b"/a"))).status)
         self.assertEqual(b"here", (await client.request_following(OutboundRequest("GET", there + b"/a"))).body)
-        looping = client.request_following(OutboundRequest("GET", there + b"/loop"))
-        await self.assertFailure(started(looping), PeerUnreachable)
+        for path in (b"/loop", b"/wrong", b"/file"):
+            astray = client.request_following(OutboundRequest("GET", there + path))
+            await self.assertFailure(started(astray), PeerUnreachable)
 
     async def test_only_http_is_spoken(self) -> None:
         """No file, no other scheme, nothing that is no URL."""
         client = self.client()
-        for url in ("file:///etc/passwd", "ftp://x/", "http://x/ y", "http://é/"):
+        nonsense = (
+            "file:///etc/passwd", "ftp://x/", "http://x/ y", "http://é/", "http:///x", "x", "", "http://[::1/",
+            "http://x:0/", "http://x:99999/", "http://x:y/", "http://user:secret@x/", "http://a..b/",
+            f"http://{'a' * 64}/", "https://12345/", "https://a..b/", "https://*.example/",
+        )  # fmt: skip
+        for url in nonsense:
             with self.subTest(url=url):
                 await self.assertFailure(started(client.send_json("GET", url)), PeerUnreachable)
 
