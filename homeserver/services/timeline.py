@@ -8,7 +8,7 @@ top of it without waiting for the disk.  Whoever sent it waits for the commit.
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from attrs import define
+from attrs import define, evolve, field
 from twisted.internet.defer import Deferred
 
 from homeserver.core.drafts import Draft
@@ -26,6 +26,7 @@ from homeserver.services.admission import (
     found_room,
     transaction_endpoint,
 )
+from homeserver.services.clock import now_ms
 from homeserver.services.composing import Composer
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.live_rooms import LiveRoom, LiveRooms
@@ -49,6 +50,7 @@ class Timeline:
     redactions: Redactions
     new_room_id: Callable[[], RoomID]
     """A new one at each call, for the versions that do not name a room after its create event."""
+    _created_ms: int = field(init=False, default=0)
 
     async def send(self, room_id: RoomID, draft: Draft) -> EventID:
         """
@@ -86,7 +88,26 @@ class Timeline:
 
     async def found(self, version: RoomVersion, first: Draft, opening: Sequence[Draft]) -> RoomID:
         """The room exists, with these events and no others.  Raises as ``create``."""
-        room_id = None if version.auth.room_id_is_create_hash else self.new_room_id()
+        if not version.auth.room_id_is_create_hash:
+            return await self._found(version, self.new_room_id(), first, opening)
+        attempts = ATTEMPTS_MAX
+        while True:
+            try:
+                return await self._found(version, None, evolve(first, origin_server_ts=self._creation_ms()), opening)
+            except Duplicate:
+                # Another process has made the same for the same user at the same moment.
+                attempts -= 1
+                if not attempts:
+                    raise
+
+    def _creation_ms(self) -> int:
+        """The time, and each time another: a room named after its create event is told from others by that alone."""
+        self._created_ms = max(now_ms(self.composer.clock), self._created_ms + 1)
+        return self._created_ms
+
+    async def _found(
+        self, version: RoomVersion, room_id: RoomID | None, first: Draft, opening: Sequence[Draft]
+    ) -> RoomID:
         create = self.composer.create(version, room_id, first)
         room = LiveRoom(0, create.room_id, version, 0, {}, {}, set())
         admissions = [self._admit(room, create, None, ())]
@@ -168,6 +189,8 @@ class Timeline:
         room.extremities[event.event_id] = event.depth
         changes = {event.key: entry} if event.is_state else {}
         room.apply(dict.fromkeys(changes, event))
+        if len(room.extremities) == 1:
+            room.settle(event.event_id)
         return Admission(entry, changes, redactions=redactions)
 
     def _enqueue(self, room: LiveRoom, admissions: Sequence[Admission]) -> "Deferred[None] | None":
