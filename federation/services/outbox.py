@@ -5,8 +5,7 @@ It reads the log from where it was.  In one write it notes for each destination 
 for every destination that has nothing else under way, and moves its place in the log; then they are sent.
 """
 
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from itertools import count
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import structlog
@@ -278,12 +277,6 @@ def receipt_edus(receipts: Iterable[Receipt]) -> list[JSONObject]:
         else:
             edus.append({key: receipt})
     return [receipts_edu(taken.values()) for taken in edus]
-
-
-def transaction_ids(instance: str) -> Callable[[], str]:
-    """Numbers transactions; *instance* is another one for each process that ever runs."""
-    numbers = count()
-    return lambda: f"{instance}.{next(numbers)}"
 
 
 def _record(tx: Write, read: _Pass, begun: Mapping[ServerName, OutgoingTransaction], upto: Position) -> None:

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Sequence
+from functools import partial
+from itertools import count
 from random import Random
 from typing import Any
 
@@ -13,7 +15,7 @@ from federation.core.edus import Receipt, Typing, UserPresence
 from federation.core.transactions import PduPlace
 from federation.services.destinations import Destinations
 from federation.services.lane import LIVE_MAX, Surroundings
-from federation.services.outbox import Outbox, receipt_edus, transaction_ids
+from federation.services.outbox import Outbox, receipt_edus
 from federation.services.outgoing_pdus import OutgoingPdus
 from federation.services.ports import Outgoing
 from federation.services.settings import FederationSettings, RetrySettings
@@ -154,7 +156,7 @@ class OutboxCase(DatabaseCase):
             self.rooms,
             OutgoingPdus(self.rooms),
             settings,
-            transaction_ids(f"i{self.instance}"),
+            partial(next, (f"i{self.instance}.{number}" for number in count())),
             lambda: 0.5,
         )
         self.outbox = Outbox(around, self.rooms)
