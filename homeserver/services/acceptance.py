@@ -60,6 +60,8 @@ class _Judged:
 class _Decision:
     admission: Admission
     extremities: Mapping[EventID, int]
+    settled: bool
+    """The state after the event is the current one, as it is then."""
 
 
 @define(eq=False)
@@ -104,13 +106,17 @@ class Acceptance:
         try:
             present = await self.known.by_id(event.event_id)
             if present is not None and present.status is not Status.OUTLIER:
+                await self._committed([event.event_id])
                 return Begun(present.status, succeed(None))
             room = await self.live_rooms.load(event.room_id)
             decision = await self._decide(room, event, present, state_before, relayed)
             entry = decision.admission.entry
             self.known.expect(entry)
             generation = room.generation
+            settled = decision.settled
             self._apply(room, decision)
+            if settled:
+                room.settle(event.event_id)
             extremities = tuple(decision.extremities)
             written = self.database.write(
                 append,
@@ -142,17 +148,29 @@ class Acceptance:
         told_before: RoomState | None,
         relayed: bool,
     ) -> _Decision:
+        if not event.prev_events:
+            # Nothing but m.room.create comes first, and that was there when the room was.
+            entry = TimelineEvent(event, 0 if outlier is None else outlier.nid, None, Status.REJECTED)
+            refused = Admission(entry, reason="prev_events.none", was_outlier=outlier is not None)
+            return _Decision(refused, room.extremities, settled=False)
         cited = await self._cited(room, event)
         before = await self._before(room, event, told_before)
         judged = await self._judge(room, event, cited, before)
         entry = TimelineEvent(event, 0 if outlier is None else outlier.nid, None, judged.status)
         differs = None if before is room.state else await self._difference(room.state, before)
+        missing = () if told_before is None else await self._unknown(room, event.prev_events)
         if judged.status is not Status.ACCEPTED:
-            # Who follows a soft-failed event starts from its state.
-            own = differs or {} if judged.status is Status.SOFT_FAILED else None
-            admission = Admission(entry, state_before=own, reason=judged.rule, was_outlier=outlier is not None)
-            return _Decision(admission, room.extremities)
-        extremities = await self._extremities(room, event, before)
+            # Who follows such an event starts from the state before it, which no place in the timeline tells.
+            admission = Admission(
+                entry,
+                state_before=differs or {},
+                reason=judged.rule,
+                was_outlier=outlier is not None,
+                missing=missing,
+            )
+            rejected = judged.status is Status.REJECTED
+            return _Decision(admission, room.extremities, settled=rejected and before is room.state)
+        extremities = await self._extremities(room, event)
         changes = await self._changes(room, entry, before, extremities)
         redactions = [
             *await self.redactions.by(event, before),
@@ -164,12 +182,13 @@ class Acceptance:
             differs or None,
             redactions,
             was_outlier=outlier is not None,
-            missing=() if before is room.state else await self._unknown(event.prev_events),
+            missing=missing,
             fills_gap=event.event_id not in extremities,
             relayed=relayed,
             redaction_waits=await self.redactions.waits(event),
         )
-        return _Decision(admission, extremities)
+        settled = before is room.state and changes == ({event.key: entry} if event.is_state else {})
+        return _Decision(admission, extremities, settled)
 
     async def _cited(self, room: LiveRoom, event: Event) -> Mapping[EventID, TimelineEvent]:
         """The events in auth_events, and the create event."""
@@ -182,23 +201,29 @@ class Acceptance:
         return found
 
     async def _before(self, room: LiveRoom, event: Event, told: RoomState | None) -> RoomState:
-        """The state before the event: the very current one where the event follows all that there is."""
-        if set(event.prev_events) == room.extremities.keys():
+        """The state before the event: the very current one where it is the same."""
+        if set(event.prev_events) == room.extremities.keys() or room.is_settled(event.prev_events):
             return room.state
-        if told is not None:
-            return told
-        # What is being committed has no place yet.
-        await self.database.catch_up()
-        missing = await self._unknown(event.prev_events)
-        if missing:
-            raise MissingEvents(missing)
-        state = await self.states.after_all(room.nid, room.room_id, room.version, event.prev_events)
+        state: RoomState | None = told
+        if state is None:
+            missing = await self._unknown(room, event.prev_events)
+            if missing:
+                raise MissingEvents(missing)
+            await self._committed(event.prev_events)
+            state = await self.states.after_all(room.nid, room.room_id, room.version, event.prev_events)
         if state is None:
             raise MissingEvents(event.prev_events)
-        return state
+        return room.state if state == room.state else state
 
-    async def _unknown(self, event_ids: Collection[EventID]) -> Collection[EventID]:
-        return set(event_ids) - (await self.known.by_ids(event_ids)).keys()
+    async def _unknown(self, room: LiveRoom, event_ids: Collection[EventID]) -> Collection[EventID]:
+        """What is not here, or is no event of this room: whoever refers to it has to bring it."""
+        known = await self.known.by_ids(event_ids)
+        return {i for i in event_ids if i not in known or known[i].event.room_id != room.room_id}
+
+    async def _committed(self, event_ids: Collection[EventID]) -> None:
+        """The store has the events: what is being committed has no place yet."""
+        if self.known.is_pending(event_ids):
+            await self.database.catch_up()
 
     async def _judge(
         self, room: LiveRoom, event: Event, cited: Mapping[EventID, TimelineEvent], before: RoomState
@@ -232,9 +257,9 @@ class Acceptance:
         found = await self.known.by_ids(wanted.values())
         return {key: found[event_id].event for key, event_id in wanted.items()}
 
-    async def _extremities(self, room: LiveRoom, event: Event, before: RoomState) -> Mapping[EventID, int]:
+    async def _extremities(self, room: LiveRoom, event: Event) -> Mapping[EventID, int]:
         await self.known.by_ids(event.prev_events)
-        if before is not room.state:
+        if set(event.prev_events) != room.extremities.keys():
             # What was missed so far is followed by an event that is here: it is no end.
             missed = await self.database.read(backward_extremities.of_room, room.nid)
             if any(missing.event_id == event.event_id for missing in missed):
@@ -252,6 +277,9 @@ class Acceptance:
             return {}
         if before is room.state and not others:
             return {event.key: entry} if event.is_state else {}
+        if before is room.state and not event.is_state and room.is_settled(others):
+            return {}
+        await self._committed(others)
         after: RoomState = {**before, event.key: event.event_id} if event.is_state else before
         states = [after]
         for other in (await self.known.by_ids(others)).values():

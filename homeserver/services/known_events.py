@@ -47,6 +47,10 @@ class KnownEvents:
         """The write of an expected event failed: it is not known after all."""
         self._expected.pop(event_id, None)
 
+    def is_pending(self, event_ids: Collection[EventID]) -> bool:
+        """Whether any of the events is being committed, so that the store does not have it yet."""
+        return any(event_id in self._expected for event_id in event_ids)
+
     async def by_id(self, event_id: EventID) -> TimelineEvent | None:
         """The event, of whatever status; None when this server has never stored it."""
         found = self.cached(event_id)

@@ -6,7 +6,8 @@ clients reads the store, or memory that follows the log.
 """
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final
 
 from attrs import define, field
 from twisted.internet.defer import DeferredLock
@@ -18,6 +19,9 @@ from homeserver.services.refusals import NotInRoom
 from homeserver.store import room_heads
 from homeserver.store.database import Database
 from homeserver.store.room_heads import RoomHead
+
+SETTLED_MAX: Final = 200
+"""Events of a room that are known to have the current state after them; of older ones the store is asked."""
 
 
 @define(eq=False)
@@ -40,12 +44,27 @@ class LiveRoom:
     """How many joined users each server has here."""
     members_generation: int = field(init=False, default=0)
     """What the generation is once the last change of who is joined is written."""
+    _settled: dict[EventID, None] = field(init=False, factory=dict)
 
     def __attrs_post_init__(self) -> None:
         self.servers = Counter(map(server_of, self.joined))
+        if len(self.extremities) == 1:
+            self.settle(next(iter(self.extremities)))
+
+    def settle(self, event_id: EventID) -> None:
+        """The state after the event is the current one."""
+        self._settled[event_id] = None
+        if len(self._settled) > SETTLED_MAX:
+            del self._settled[next(iter(self._settled))]
+
+    def is_settled(self, event_ids: Collection[EventID]) -> bool:
+        """Whether the state after each of the events is known to be the current one."""
+        return bool(event_ids) and all(event_id in self._settled for event_id in event_ids)
 
     def apply(self, changes: Mapping[StateKey, Event | None]) -> None:
         """The current state is changed by the write that will raise the generation; None removes an entry."""
+        if changes:
+            self._settled.clear()
         for key, event in changes.items():
             if event is None:
                 self.state.pop(key, None)
