@@ -8,6 +8,7 @@ servers can be cut.
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from itertools import count
 from typing import Any, Final
 
@@ -37,7 +38,7 @@ from federation.services.key_ring import KeyRing
 from federation.services.known_keys import KnownKeys
 from federation.services.lane import Surroundings
 from federation.services.notary import Notary
-from federation.services.outbox import Outbox, transaction_ids
+from federation.services.outbox import Outbox
 from federation.services.outgoing_pdus import OutgoingPdus
 from federation.services.pdu_checks import PduChecks
 from federation.services.remote_profiles import RemoteProfiles
@@ -270,7 +271,7 @@ class FederatedServer:
             distribution,
             OutgoingPdus(distribution),
             SETTINGS,
-            transaction_ids(run),
+            partial(next, (f"{run}.{number}" for number in count())),
             lambda: 0.5,
         )
         self.outbox = outbox = Outbox(around, distribution)
