@@ -131,9 +131,9 @@ class SyncServices:
         since: str | None = None,
         *,
         device: DeviceID = PHONE,
-        filter: JSONObject | Filter | None = None,
+        filter: Any = None,
         **more: Any,
-    ) -> "Deferred[JSONObject]":
+    ) -> "Deferred[Any]":
         """A sync that may wait; *more* as ``SyncRequest`` takes it."""
         wanted = DEFAULT_FILTER if filter is None else filter if isinstance(filter, Filter) else parse_filter(filter)
         token = None if since is None else parse_sync_token(since)
@@ -154,7 +154,7 @@ class SyncServices:
         return await self.rooms.timeline.send(room_id, Draft("m.room.message", sender, whole, transaction=transaction))
 
     async def set_state(
-        self, room_id: RoomID, sender: UserID, type_: str, content: JSONObject, state_key: str = ""
+        self, room_id: RoomID, sender: UserID, type_: str, content: Any, state_key: str = ""
     ) -> EventID:
         """The room's state has the entry."""
         return await self.rooms.timeline.send(room_id, Draft(type_, sender, content, state_key))
@@ -186,7 +186,7 @@ class Follower:
 
     services: SyncServices
     user_id: UserID
-    filter: JSONObject | None = None
+    filter: Any = None
     since: str | None = None
     timelines: dict[RoomID, list[EventID]] = field(factory=dict)
     """Without gaps, unless *gaps* says so."""

@@ -5,7 +5,7 @@ A waiting request listens for its user; what it costs does not depend on how man
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Final
 
@@ -13,7 +13,7 @@ from attrs import define, field
 from twisted.internet.defer import Deferred
 
 from homeserver.core.identifiers import RoomID, UserID
-from homeserver.core.log import EVENT, RECEIPT, STATE, LogEntry
+from homeserver.core.log import DEVICE_LIST, EVENT, RECEIPT, STATE, LogEntry
 from homeserver.services.clock import Clock
 from homeserver.services.memberships import Memberships
 
@@ -21,8 +21,6 @@ RELEASED_AT_ONCE: Final = 8
 """How many requests go on in one turn of the reactor: a message in a large room must not stop everything else."""
 
 _OF_ROOMS: Final = frozenset({EVENT, STATE, RECEIPT})
-
-Audience = Callable[[LogEntry], Iterable[UserID]]
 
 
 @define(eq=False)
@@ -76,16 +74,10 @@ class Bell:
 
 @define(eq=False)
 class Wakeups:
-    """
-    All that listen.
-
-    *audiences*: whom an entry of the log concerns, by its kind, where that is neither the members of its room nor the
-    user it names; higher packages add theirs.
-    """
+    """All that listen."""
 
     clock: Clock
     memberships: Memberships
-    audiences: dict[str, Audience] = field(factory=dict)
     _bells: dict[UserID, set[Bell]] = field(init=False, factory=dict)
     _due: deque[Bell] = field(init=False, factory=deque)
     _releasing: bool = field(init=False, default=False)
@@ -105,10 +97,10 @@ class Wakeups:
         for entry in entries:
             if entry.kind in _OF_ROOMS:
                 self.ring_room(RoomID(entry.subject))
-                continue
-            audience = self.audiences.get(entry.kind)
-            for user_id in (entry.subject,) if audience is None else audience(entry):
-                self.ring(UserID(user_id))
+            elif entry.kind == DEVICE_LIST:
+                self.ring_around(UserID(entry.subject))
+            else:
+                self.ring(UserID(entry.subject))
 
     def ring_room(self, room_id: RoomID) -> None:
         """All members of the room are rung for."""
@@ -116,6 +108,17 @@ class Wakeups:
         # The shorter way round: of a room's many members few may wait, or of many that wait few be members.
         for user_id in present if len(present) < len(self._bells) else self._bells.keys() & present:
             self.ring(user_id)
+
+    def ring_around(self, user_id: UserID) -> None:
+        """All that share a room with the user are rung for; where nobody knows who that is, everybody."""
+        rooms = self.memberships.cached(user_id)
+        if rooms is None:
+            for waiting in list(self._bells):
+                self.ring(waiting)
+            return
+        self.ring(user_id)
+        for room_id in rooms.joined:
+            self.ring_room(room_id)
 
     def ring(self, user_id: UserID) -> None:
         """All requests of the user go on, a few in each turn of the reactor."""

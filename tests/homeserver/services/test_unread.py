@@ -75,7 +75,7 @@ class UnreadTests(DatabaseCase):
         self.assertEqual({"main": (1, 0)}, await self.unread(ERIN))
 
     async def test_the_more_advanced_of_both_receipts_counts(self) -> None:
-        """A private receipt ahead of the public one clears what it covers, and the public one behind it changes nothing."""
+        """A private receipt ahead of the public one clears what it covers; the public one behind it changes nothing."""
         events = [await self.services.say(self.room_id, DAVE, str(n)) for n in range(4)]
         await self.read(events[2], type_="m.read.private")
         self.assertEqual({"main": (1, 0)}, await self.unread())

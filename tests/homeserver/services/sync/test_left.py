@@ -3,7 +3,7 @@
 from typing import Any
 
 from homeserver.core.identifiers import UserID
-from homeserver.services.departing import Departing
+from homeserver.services.departing import _forget
 from tests.builders import ALICE, DAVE
 from tests.databases import DatabaseCase, each_database
 from tests.syncing import SyncServices
@@ -73,18 +73,8 @@ class LeftRoomsTests(DatabaseCase):
         self.assertNotIn("leave", await self.rooms_for(DAVE, filter=LEAVE))
 
     async def _forget(self, user_id: UserID) -> None:
-        forgetting = Departing.forget
-        departing = Departing(
-            None,
-            self.database,
-            self.services.known,
-            self.services.rooms.live_rooms,
-            None,
-            self.services.memberships,
-            None,
-            None,  # type: ignore[arg-type]
-        )
-        await forgetting(departing, user_id, self.room_id)
+        row = (await self.services.memberships.of(user_id)).rows[self.room_id]
+        await self.database.write(_forget, row)
 
     async def test_an_invite_shows_what_the_room_is(self) -> None:
         """The stripped state has the create event, the name, and the invite itself; each invite comes once."""

@@ -143,8 +143,9 @@ class FollowingTests(DatabaseCase):
 
     async def test_following_is_as_good_as_starting_afresh(self) -> None:
         """
-        Whatever happens, who follows with small steps ends with the timeline and the state that a first sync gives; with
-        limited timelines too; with ``state_after`` too.
+        Whatever happens, who follows with small steps ends with the timeline and the state that a first sync gives.
+
+        With limited timelines too, and with ``state_after``.
         """
         for seed in range(4):
             chance = random.Random(seed)

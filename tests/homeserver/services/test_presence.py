@@ -1,0 +1,144 @@
+"""Tests of homeserver.services.presence and .typing."""
+
+from homeserver.core.identifiers import DeviceID, RoomID, UserID
+from homeserver.core.presence import Presence
+from homeserver.services.presence import PresenceSettings
+from homeserver.services.refusals import Forbidden, NotInRoom
+from tests.builders import ALICE, DAVE
+from tests.databases import DatabaseCase
+from tests.syncing import SyncServices
+
+ERIN = UserID("@erin:one.example")
+BOB = UserID("@bob:two.example")
+PHONE, LAPTOP = DeviceID("PHONE"), DeviceID("LAPTOP")
+
+
+class PresenceTests(DatabaseCase):
+    async def setUp(self) -> None:  # type: ignore[override]
+        super().setUp()
+        self.services = SyncServices(self.database)
+        self.board = self.services.presence
+        self.room_id = await self.services.new_room(ALICE, preset="public_chat")
+        await self.services.join(self.room_id, DAVE)
+        self.told: list[tuple[UserID, str, bool]] = []
+        self.board.listeners.append(
+            lambda user, shown, _: self.told.append((user, shown.state, shown.currently_active))
+        )
+
+    async def state(self, user_id: UserID = DAVE) -> str:
+        return (await self.board.seen_by(user_id, ALICE)).state
+
+    async def test_who_syncs_is_online_and_then_fades(self) -> None:
+        """Online while syncing, idle after doing nothing for long, offline when the syncs cease."""
+        await self.services.sync(DAVE)
+        self.assertEqual("online", await self.state())
+        for _ in range(12):
+            self.services.clock.advance(29)
+            await self.services.sync(DAVE)
+        self.assertEqual("unavailable", await self.state())
+        self.board.active(DAVE)
+        self.assertEqual("online", await self.state())
+        self.services.clock.advance(60)
+
+        self.assertEqual("offline", await self.state())
+        self.assertEqual(
+            [("online", True), ("online", False), ("unavailable", False), ("online", True), ("offline", False)],
+            [(state, active) for user, state, active in self.told if user == DAVE],
+        )
+
+    async def test_each_device_speaks_for_the_user(self) -> None:
+        """Unavailable on one device, online on the other: online, until the other is gone."""
+        await self.services.sync(DAVE, device=PHONE, set_presence="unavailable")
+        self.assertEqual("unavailable", await self.state())
+        await self.services.sync(DAVE, device=LAPTOP, set_presence="online")
+        self.assertEqual("online", await self.state())
+        self.services.clock.advance(20)
+        await self.services.sync(DAVE, device=PHONE, set_presence="unavailable")
+        self.services.clock.advance(20)
+
+        self.assertEqual("unavailable", await self.state())
+
+    async def test_what_was_stated_is_kept_by_a_sync_that_states_nothing(self) -> None:
+        """A client that sets its presence and then syncs as usual stays as it said."""
+        await self.board.state(DAVE, PHONE, "unavailable", "lunch")
+        await self.services.sync(DAVE, device=PHONE)
+
+        shown = await self.board.seen_by(DAVE, ALICE)
+
+        self.assertEqual(("unavailable", "lunch"), (shown.state, shown.status_msg))
+
+    async def test_strangers_see_nothing(self) -> None:
+        """Presence is for who shares a room; everybody sees their own."""
+        with self.assertRaises(Forbidden):
+            await self.board.seen_by(DAVE, ERIN)
+        self.assertEqual("offline", (await self.board.seen_by(ERIN, ERIN)).state)
+
+    async def test_a_remote_user_nobody_shares_a_room_with_is_not_remembered(self) -> None:
+        """What other servers say of strangers is dropped."""
+        await self.board.receive(BOB, Presence("online"))
+
+        self.assertEqual([], list(self.board.present_in(frozenset({self.room_id}))))
+
+    async def test_switched_off_nobody_is_there(self) -> None:
+        """With presence disabled all are offline, and nobody is told anything."""
+        services = SyncServices(self.database, presence=PresenceSettings(enabled=False), rooms=self.services.rooms)
+        await services.presence.state(DAVE, PHONE, "online", None)
+        answer = await services.sync(ALICE)
+
+        self.assertNotIn("presence", answer)
+        self.assertEqual("offline", (await services.presence.seen_by(DAVE, ALICE)).state)
+
+    async def test_memory_has_a_bound(self) -> None:
+        """Of more users than the settings allow, the longest unchanged are forgotten."""
+        services = SyncServices(self.database, presence=PresenceSettings(users_max=100), rooms=self.services.rooms)
+        for number in range(150):
+            await services.presence.state(UserID(f"@user{number}:one.example"), PHONE, "online", None)
+
+        self.assertEqual(
+            "offline",
+            (await services.presence.seen_by(UserID("@user0:one.example"), UserID("@user0:one.example"))).state,
+        )
+        services.presence.stop()
+
+
+class TypingTests(DatabaseCase):
+    async def setUp(self) -> None:  # type: ignore[override]
+        super().setUp()
+        self.services = SyncServices(self.database)
+        self.typing = self.services.typing
+        self.room_id = await self.services.new_room(ALICE, preset="public_chat")
+        await self.services.join(self.room_id, DAVE)
+        self.told: list[tuple[RoomID, UserID, bool]] = []
+        self.typing.listeners.append(lambda *what: self.told.append(what))
+
+    async def test_each_stops_in_their_own_time(self) -> None:
+        """Who types again in time goes on; the others are told when one stops."""
+        await self.typing.set(self.room_id, ALICE, True, 5_000)
+        await self.typing.set(self.room_id, DAVE, True, 20_000)
+        self.services.clock.advance(4)
+        self.assertEqual([ALICE, DAVE], self.typing.in_room(self.room_id))
+        self.services.clock.advance(2)
+        self.assertEqual([DAVE], self.typing.in_room(self.room_id))
+        await self.typing.set(self.room_id, DAVE, True, 20_000)
+        self.services.clock.advance(19)
+        self.assertEqual([DAVE], self.typing.in_room(self.room_id))
+        await self.typing.set(self.room_id, DAVE, False)
+
+        self.assertEqual([], self.typing.in_room(self.room_id))
+        self.assertEqual((self.room_id, ALICE, False), self.told[2])
+        self.assertEqual((self.room_id, DAVE, False), self.told[-1])
+
+    async def test_only_members_type(self) -> None:
+        """A stranger is refused."""
+        with self.assertRaises(NotInRoom):
+            await self.typing.set(self.room_id, ERIN, True)
+
+    async def test_a_stop_is_told_though_its_start_is_not_known(self) -> None:
+        """After a restart, clients learn that who was typing has stopped."""
+        since = (await self.services.sync(ALICE))["next_batch"]
+        since = (await self.services.sync(ALICE, since))["next_batch"]
+        self.typing.receive(self.room_id, BOB, False)
+
+        room = (await self.services.sync(ALICE, since))["rooms"]["join"][self.room_id]
+
+        self.assertEqual([{"type": "m.typing", "content": {"user_ids": []}}], room["ephemeral"]["events"])

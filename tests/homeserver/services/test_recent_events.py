@@ -1,0 +1,50 @@
+"""Tests of homeserver.services.recent_events."""
+
+import random
+
+from homeserver.core.timeline import Ordering, ordering_at
+from homeserver.services.recent_events import BEGINNING, KEPT, RecentEvents, Stretch
+from homeserver.store import windows
+from tests.builders import ALICE
+from tests.databases import DatabaseCase, each_database
+from tests.syncing import SyncServices
+
+
+@each_database
+class RecentEventsTests(DatabaseCase):
+    async def test_memory_and_store_answer_the_same(self) -> None:
+        """Whatever stretch is asked for, while the room grows past what is kept, the answer is that of the store."""
+        services = SyncServices(self.database)
+        room_id = await services.new_room(ALICE)
+        room_nid = (await services.memberships.of(ALICE)).joined[room_id].room_nid
+        recent = RecentEvents(self.database, services.tail, services.known)
+        services.tail.follow(recent.follow)
+        chance = random.Random(1)
+        for number in range(3 * KEPT):
+            await services.say(room_id, ALICE, str(number))
+            if chance.random() < 0.6:
+                continue
+            head = services.tail.head
+            after = BEGINNING if chance.random() < 0.3 else ordering_at(chance.randrange(head))  # type: ignore[arg-type]
+            upto = ordering_at(head if chance.random() < 0.5 else chance.randrange(head))  # type: ignore[arg-type]
+            limit = chance.choice([0, 1, 5, 20, KEPT, 2 * KEPT])
+            window = await recent.latest(Stretch(room_nid, room_id, Ordering(after), Ordering(upto), limit))
+            stored = await self.database.read(windows.latest_ids, room_nid, after, upto, limit + 1)
+
+            self.assertEqual(
+                [event_id for _, event_id in stored[:limit][::-1]], [event.event_id for event in window.events]
+            )
+            self.assertEqual(len(stored) > limit, window.limited)
+
+    async def test_what_is_known_is_read_once(self) -> None:
+        """For the second reader of the same nothing is read."""
+        services = SyncServices(self.database)
+        room_id = await services.new_room(ALICE)
+        room_nid = (await services.memberships.of(ALICE)).joined[room_id].room_nid
+        stretch = Stretch(room_nid, room_id, BEGINNING, ordering_at(services.tail.head), 5)
+        first = await services.recent.latest(stretch)
+        await self.database.close()
+
+        second = await services.recent.latest(stretch)
+
+        self.assertEqual(list(first.events), list(second.events))
