@@ -75,7 +75,7 @@ class TimelineTests(DatabaseCase):
         by_depth = sorted(entries.values(), key=lambda entry: entry.event.depth)
         for earlier, later in itertools.pairwise(by_depth):
             self.assertEqual((earlier.event_id,), later.event.prev_events)
-            self.assertLess(earlier.ordering, later.ordering)
+            self.assertLess(earlier.ordering or 0, later.ordering or 0)
 
     async def test_a_refused_event_leaves_the_room_as_it_was(self) -> None:
         """A stranger's message is refused, and the next member's message goes on where the room was."""
