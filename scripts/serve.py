@@ -16,6 +16,30 @@ from twisted.internet.defer import Deferred, TimeoutError
 
 from conf.reading import SettingsError
 from conf.settings import Settings
+from e2ee.http.client.cross_signing import CrossSigningEndpoints
+from e2ee.http.client.dehydrated_device import DehydratedDeviceEndpoints
+from e2ee.http.client.key_backup import KeyBackupEndpoints
+from e2ee.http.client.keys import DeviceKeyEndpoints
+from e2ee.http.client.to_device import ToDeviceEndpoints
+from e2ee.http.peers import PeersKeys
+from e2ee.http.server import ServerKeyEndpoints
+from e2ee.services.announcements import Announcements
+from e2ee.services.bells import DeviceListBells
+from e2ee.services.belongings import EncryptionBelongings
+from e2ee.services.cross_signing import CrossSigning
+from e2ee.services.dehydrated_devices import DehydratedDevices
+from e2ee.services.device_keys import DeviceKeys
+from e2ee.services.device_lists import DeviceLists
+from e2ee.services.edus import EncryptionEdus
+from e2ee.services.key_backup import KeyBackups
+from e2ee.services.key_counts import KeyCounts
+from e2ee.services.key_queries import KeyQueries
+from e2ee.services.key_signatures import KeySignatures
+from e2ee.services.moves import Moves
+from e2ee.services.one_time_keys import OneTimeKeys
+from e2ee.services.remote_lists import RemoteLists
+from e2ee.services.sync_sections import DeviceListNews, KeyCountNews, ToDeviceNews
+from e2ee.services.to_device import ToDevice
 from e2ee.store.schema import SCHEMA as E2EE_SCHEMA
 from federation.http.authenticator import ServerAuthenticator
 from federation.http.federation_client import federation_client
@@ -303,7 +327,8 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     parts.push_async_callback(last_seen.flush)
     access_tokens = AccessTokens(database, reactor, appservices, last_seen)
     database.subscribe(access_tokens.follow)
-    sessions = Sessions(database, reactor, settings.sessions, access_tokens, DeviceErasure())
+    belongings = EncryptionBelongings()
+    sessions = Sessions(database, reactor, settings.sessions, access_tokens, DeviceErasure([belongings]))
     failures = LoginFailures(reactor, settings.login_failures if settings.rate_limits.enabled else None)
     credentials = Credentials(name, database, hashes, failures)
     interactive_auth = InteractiveAuth(_interactive_secret(keys), database, reactor, credentials)
@@ -313,7 +338,7 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
         name, registration_settings, database, reactor, hashes, sessions, interactive_auth, appservices
     )
     passwords = Passwords(database, hashes, sessions, interactive_auth)
-    deactivation = Deactivation(database, sessions, interactive_auth, own_members)
+    deactivation = Deactivation(database, sessions, interactive_auth, own_members, [belongings])
 
     # Accounts: what belongs to one.
     devices = Devices(database, reactor, sessions, interactive_auth)
@@ -322,6 +347,19 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     database.subscribe(push_rules.follow)
     account_data = AccountData(database, push_rules, settings.account_data)
     filters = Filters(database)
+
+    # End-to-end encryption: keys, and messages between devices.
+    remote_keys = PeersKeys(peers)
+    remote_lists = RemoteLists(database, reactor, remote_keys)
+    key_queries = KeyQueries(name, database, reactor, remote_lists)
+    one_time_keys = OneTimeKeys(name, database, reactor, remote_keys)
+    key_counts = KeyCounts(database, tail)
+    moves = Moves(database, tail)
+    device_lists = DeviceLists(database, tail, memberships, moves)
+    to_device = ToDevice(name, database, reactor, tail, _opaque_id)
+    announcements = Announcements(name, database, tail, reactor)
+    for keeper in (key_counts, moves, to_device, announcements):
+        tail.follow(keeper.follow)
 
     # Sync: what is new, for those who wait for it.
     serial = EphemeralSerial.starting_at(now_ms(reactor))
@@ -348,14 +386,18 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
         EphemeralNews(database, typing, serial),
         PresenceNews(presence, serial),
         UnreadNews(reactor, unread),
+        ToDeviceNews(to_device),
+        DeviceListNews(device_lists),
+        KeyCountNews(key_counts),
     )
-    for follower in (recent, unread, wakeups):
+    for follower in (recent, unread, wakeups, DeviceListBells(database, wakeups)):
         tail.follow(follower.follow)
     sync = Sync(reactor, tail, serial, memberships, wakeups, ignored, presence, sections, settings.sync)
 
     # Other servers: what they send, what they ask, and what they are told.
     ephemeral = EphemeralReceiver(reactor, live_rooms, typing, receipts, presence)
-    inbox = Inbox(checks, ancestry, acceptance, known_events, live_rooms, ephemeral.receivers())
+    receivers = {**ephemeral.receivers(), **EncryptionEdus(remote_lists, to_device).receivers()}
+    inbox = Inbox(checks, ancestry, acceptance, known_events, live_rooms, receivers)
     residence = Residence(
         name,
         keys.current,
@@ -422,12 +464,18 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
         ReceiptEndpoints(receipts, read_markers, presence),
         ReadMarkerEndpoints(read_markers, receipts, presence),
         PresenceEndpoints(presence),
+        DeviceKeyEndpoints(DeviceKeys(database), key_queries, one_time_keys, device_lists),
+        CrossSigningEndpoints(CrossSigning(database, interactive_auth), KeySignatures(name, database, remote_lists)),
+        ToDeviceEndpoints(to_device),
+        KeyBackupEndpoints(KeyBackups(database)),
+        DehydratedDeviceEndpoints(DehydratedDevices(database, reactor, sessions)),
         KeyEndpoints(ring, Notary(ring, database)),
         TransactionEndpoints(inbox),
         ServerMembershipEndpoints(name, residence, invitations),
         ServerEventEndpoints(name, reactor, room_queries),
         QueryEndpoints(name, version("folkmoot"), aliases, profiles),
         ServerDirectoryEndpoints(directory),
+        ServerKeyEndpoints(key_queries, one_time_keys),
     )
 
     # The edge, and last of all the doors.
@@ -444,6 +492,8 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
 
     listeners = open_listeners(settings.listeners, site_of, reactor)
     parts.push_async_callback(listeners.close)
+    await announcements.start()
+    parts.push_async_callback(announcements.stop)
     await outbox.start()
     parts.push_async_callback(outbox.stop)
     housekeeping = Housekeeping(

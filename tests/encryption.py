@@ -16,7 +16,7 @@ from e2ee.core.public_keys import QueryAnswer
 from e2ee.http.client.cross_signing import CrossSigningEndpoints
 from e2ee.http.client.dehydrated_device import DehydratedDeviceEndpoints
 from e2ee.http.client.key_backup import KeyBackupEndpoints
-from e2ee.http.client.keys import KeyEndpoints
+from e2ee.http.client.keys import DeviceKeyEndpoints
 from e2ee.http.client.to_device import ToDeviceEndpoints
 from e2ee.http.server import ServerKeyEndpoints
 from e2ee.services.announcements import Announcements
@@ -182,7 +182,7 @@ class Encryption:
     def client(self, token: str) -> Client:
         """A client of the endpoints."""
         site = a_site(
-            KeyEndpoints(self.device_keys, self.queries, self.one_time_keys, self.device_lists),
+            DeviceKeyEndpoints(self.device_keys, self.queries, self.one_time_keys, self.device_lists),
             CrossSigningEndpoints(self.cross_signing, self.signatures),
             ToDeviceEndpoints(self.to_device),
             KeyBackupEndpoints(self.backups),

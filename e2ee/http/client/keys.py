@@ -74,7 +74,7 @@ class Changes:
 
 
 @frozen
-class KeyEndpoints:
+class DeviceKeyEndpoints:
     """Keys of devices."""
 
     device_keys: DeviceKeys

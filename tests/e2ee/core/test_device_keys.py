@@ -18,7 +18,7 @@ class DeviceKeysTests(TestCase):
 
     def test_keys_are_kept_as_they_came(self) -> None:
         """But for what servers say of them, which is not the client's."""
-        keys = {**DEVICE.keys, "unsigned": {"device_display_name": "x"}, "dehydrated": True}
+        keys: JSONObject = {**DEVICE.keys, "unsigned": {"device_display_name": "x"}, "dehydrated": True}
         parsed = parse_device_keys(DEVICE.sign({**keys, "signatures": {}}), ALICE, PHONE)
 
         self.assertEqual(True, parsed["dehydrated"])

@@ -74,6 +74,13 @@ class PeersAnswerTests(TestCase):
     def test_nonsense_is_nothing(self) -> None:
         """Whatever a peer answers, a client gets keys or none."""
         wanted = {ALICE: {PHONE: "signed_curve25519"}}
-        for nonsense in (None, [], {ALICE: []}, {ALICE: {PHONE: []}}, {ALICE: {PHONE: {"signed_curve25519:A": 1}}}):
+        answers: list[JSON] = [
+            None,
+            [],
+            {ALICE: []},
+            {ALICE: {PHONE: []}},
+            {ALICE: {PHONE: {"signed_curve25519:A": 1}}},
+        ]
+        for nonsense in answers:
             with self.subTest(nonsense=nonsense):
-                self.assertEqual({}, claimed_of({"one_time_keys": nonsense}, wanted))  # type: ignore[dict-item]
+                self.assertEqual({}, claimed_of({"one_time_keys": nonsense}, wanted))

@@ -4,6 +4,7 @@ from unittest import TestCase
 
 from e2ee.core.remote_lists import Fit, fit_of, parse_user_devices, peers_device, queried_list
 from federation.core.edus import DeviceListUpdate
+from homeserver.core.canonical import JSONObject
 from homeserver.core.malformed import Malformed
 from tests.encryption import ALICE, BOB, LAPTOP, PHONE, Device, Identity
 
@@ -64,5 +65,10 @@ class PeersWordTests(TestCase):
 
     def test_a_query_may_say_nothing(self) -> None:
         """Then the user has no devices, as far as anybody knows."""
-        for answer in ({}, {"device_keys": []}, {"device_keys": {ALICE: {PHONE: 1}}, "master_keys": 1}):
-            self.assertEqual({}, queried_list(answer, ALICE).devices)  # type: ignore[arg-type]
+        answers: list[JSONObject] = [
+            {},
+            {"device_keys": []},
+            {"device_keys": {ALICE: {PHONE: 1}}, "master_keys": 1},
+        ]
+        for answer in answers:
+            self.assertEqual({}, queried_list(answer, ALICE).devices)

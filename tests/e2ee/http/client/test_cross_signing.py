@@ -186,7 +186,8 @@ class CrossSigningTests(DatabaseCase):
     async def test_bodies_of_another_form_are_refused(self) -> None:
         """Before anything is looked at."""
         await self.begin()
-        for body in ([], {"alice": {}}, {ALICE: []}, {ALICE: {PHONE: 1}}):
+        bodies: list[Any] = [[], {"alice": {}}, {ALICE: []}, {ALICE: {PHONE: 1}}]
+        for body in bodies:
             self.assertEqual(400, (await self.alice.post(SIGNATURES, body)).status, body)
 
     async def test_with_the_account_its_keys_go(self) -> None:

@@ -130,7 +130,8 @@ class KeyBackupTests(DatabaseCase):
         """With 4xx, whatever it is."""
         await self.begin()
         await self.create()
-        for body in ({}, {"algorithm": 1, "auth_data": {}}, {"algorithm": "x", "auth_data": []}, []):
+        bodies: list[Any] = [{}, {"algorithm": 1, "auth_data": {}}, {"algorithm": "x", "auth_data": []}, []]
+        for body in bodies:
             self.assertEqual(400, (await self.alice.post(VERSION, body)).status, body)
         for wrong in (
             {},

@@ -86,7 +86,8 @@ class KeyTests(DatabaseCase):
         """Wrong types, wrong users, missing parts."""
         await self.begin()
         for path, name in ((QUERY, "device_keys"), (CLAIM, "one_time_keys")):
-            for wrong in ([], {"alice": []}, {ALICE: 1}, {ALICE: {PHONE: 1}}):
+            cases: list[Any] = [[], {"alice": []}, {ALICE: 1}, {ALICE: {PHONE: 1}}]
+            for wrong in cases:
                 response = await self.bob.post(path, {name: wrong})
                 self.assertEqual(400, response.status, (path, wrong))
             self.assertEqual("M_MISSING_PARAM", (await self.bob.post(path, {})).errcode)

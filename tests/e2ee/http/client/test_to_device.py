@@ -81,7 +81,7 @@ class ToDeviceTests(DatabaseCase):
         await self.send({ALICE: {PHONE: {"n": 1}}})
         self.services.sync.turn()
 
-        self.assertEqual(1, len((await waiting)["to_device"]["events"]))  # type: ignore[index,call-overload,arg-type]
+        self.assertEqual(1, len((await waiting)["to_device"]["events"]))
 
     async def test_many_messages_come_in_batches(self) -> None:
         """Of a hundred, in order, each once; a batch whose answer was lost comes again."""
@@ -133,7 +133,8 @@ class ToDeviceTests(DatabaseCase):
     async def test_bad_input_is_refused(self) -> None:
         """And nothing is sent."""
         await self.begin()
-        for body in ({}, {"messages": []}, {"messages": {"x": {}}}, {"messages": {ALICE: {PHONE: 1}}}, []):
+        wrong: list[Any] = [{}, {"messages": []}, {"messages": {"x": {}}}, {"messages": {ALICE: {PHONE: 1}}}, []]
+        for body in wrong:
             self.assertEqual(400, (await self.bob.put(f"{SEND}/m.test/1", body)).status, body)
         self.assertEqual([], (await self.sync())[0])
 
