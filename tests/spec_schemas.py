@@ -22,7 +22,9 @@ SPEC = Path(__file__).resolve().parent.parent.parent / "shared" / "matrix-spec"
 PREFIX = "http://matrix-spec/"
 # A scheme that relative references are resolved against; nothing is fetched.
 
-ERRATA: dict[tuple[str, int], str] = {}
+ERRATA: dict[tuple[str, int], str] = {
+    ("client-server/getRoomStateWithKey", 200): "a whole event is an object too, and so both of what it is one of",
+}
 """Responses whose schema in the spec is wrong: ``{(row name, status): what is wrong}``; these are not looked at."""
 
 

@@ -56,6 +56,8 @@ class Joining:
         if third_party_signed is not None:
             content["third_party_signed"] = third_party_signed
         room = await self.live_rooms.find(room_id)
+        if room is not None and user_id in room.joined:
+            return
         if caller.is_guest:
             await self._require_guest_access(room)
         if room is None or self.server not in room.servers:

@@ -1,0 +1,82 @@
+"""State and members over HTTP."""
+
+from typing import Any
+
+from tests.room_api import V3, RoomAPICase
+
+
+class StateTests(RoomAPICase):
+    async def setUp(self) -> None:  # type: ignore[override]
+        await super().setUp()
+        self.room_id = await self.alice.create_room(preset="public_chat", name="Moot")
+
+    async def members(self, **query: Any) -> dict[str, str]:
+        chunk = (await self.alice.room(self.room_id, "members", **query)).json["chunk"]
+        return {event["state_key"]: event["content"]["membership"] for event in chunk}
+
+    async def test_the_whole_state(self) -> None:
+        """The current event of every type and key, each once."""
+        await self.alice.set_state(self.room_id, "m.room.name", {"name": "Moot 2"})
+        events = (await self.alice.room(self.room_id, "state")).json
+        keys = [(event["type"], event["state_key"]) for event in events]
+
+        self.assertEqual(sorted(set(keys)), sorted(keys))
+        self.assertIn(("m.room.create", ""), keys)
+        self.assertEqual(["Moot 2"], [e["content"]["name"] for e in events if e["type"] == "m.room.name"])
+
+    async def test_one_entry(self) -> None:
+        """Its content, or the whole event, with and without the slash."""
+        path = f"{V3}/rooms/{self.room_id}/state/m.room.name"
+        event = (await self.alice.client.get(path, format="event")).json
+
+        self.assertEqual({"name": "Moot"}, (await self.alice.client.get(path)).json)
+        self.assertEqual({"name": "Moot"}, (await self.alice.client.get(f"{path}/")).json)
+        self.assertEqual(("m.room.name", "", self.room_id), (event["type"], event["state_key"], event["room_id"]))
+        self.assert_refused(404, "M_NOT_FOUND", await self.alice.client.get(f"{path}/other"))
+        self.assert_refused(400, "M_INVALID_PARAM", await self.alice.client.get(path, format="x"))
+
+    async def test_members(self) -> None:
+        """All, those of one membership, and those not of one; both together are an or."""
+        await self.bob.join(self.room_id)
+        await self.bob.act(self.room_id, "leave")
+        await self.alice.act(self.room_id, "invite", user_id=self.carol.user_id)
+        alice, bob, carol = "@alice:localhost", "@bob:localhost", "@carol:localhost"
+
+        self.assertEqual({alice: "join", bob: "leave", carol: "invite"}, await self.members())
+        self.assertEqual({alice: "join"}, await self.members(membership="join"))
+        self.assertEqual({alice: "join", carol: "invite"}, await self.members(not_membership="leave"))
+        self.assertEqual({alice: "join", bob: "leave"}, await self.members(membership="leave", not_membership="invite"))
+
+    async def test_members_at_a_token(self) -> None:
+        """As they were where a page or a sync ended."""
+        before = f"s{self.api.rooms.tail.head}_0"
+        page = (await self.alice.messages(self.room_id, limit=1))["start"]
+        await self.bob.join(self.room_id)
+        after = f"s{self.api.rooms.tail.head}_0"
+
+        self.assertEqual({"@alice:localhost"}, set(await self.members(at=before)))
+        self.assertEqual({"@alice:localhost"}, set(await self.members(at=page)))
+        self.assertEqual({"@alice:localhost", "@bob:localhost"}, set(await self.members(at=after)))
+
+    async def test_joined_members(self) -> None:
+        """Who is in the room, by the names they have there."""
+        await self.bob.call_oneself("Bob")
+        await self.bob.join(self.room_id)
+        await self.alice.act(self.room_id, "invite", user_id=self.carol.user_id)
+        joined = (await self.alice.room(self.room_id, "joined_members")).json["joined"]
+
+        self.assertEqual({"@alice:localhost": {}, "@bob:localhost": {"display_name": "Bob"}}, joined)
+        await self.bob.act(self.room_id, "leave")
+        self.assert_refused(403, "M_FORBIDDEN", await self.bob.room(self.room_id, "joined_members"))
+
+    async def test_bad_input(self) -> None:
+        """Each parameter is held against what it may be; rooms that are not there are like others."""
+        for query in ({"at": "nonsense"}, {"membership": "x"}, {"not_membership": "x"}):
+            response = await self.alice.room(self.room_id, "members", **query)
+            self.assert_refused(400, "M_INVALID_PARAM", response)
+        for what in ("state", "state/m.room.name/", "members", "joined_members"):
+            self.assert_refused(403, "M_FORBIDDEN", await self.alice.room("!nowhere:localhost", what))
+            self.assert_refused(400, "M_INVALID_PARAM", await self.alice.room("nowhere", what))
+            self.assert_refused(
+                401, "M_MISSING_TOKEN", await self.api.stranger.get(f"{V3}/rooms/{self.room_id}/{what}")
+            )
