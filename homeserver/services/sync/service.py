@@ -7,7 +7,7 @@ Spec: client-server-api#syncing
 from collections.abc import Sequence
 from typing import Final
 
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 
 from homeserver.core.canonical import JSONObject
 from homeserver.core.filters import Filter
@@ -75,23 +75,28 @@ class Sync:
         deadline = self.clock.seconds() + wait_ms / 1000
         rooms = await self.memberships.of(request.user_id)
         self.presence.syncing(request.user_id, request.device_id, request.set_presence, rooms, wait_ms)
+        since = request.since
         with self.wakeups.listen(request.user_id) as bell:
             while True:
                 bell.silence()
-                body = await self._once(request)
-                left = deadline - self.clock.seconds()
-                if body.has_news or left <= 0:
-                    return body.to_json()
-                # Nothing up to here was for this reader: what comes after is looked at alone.
-                request = evolve(request, since=body.span.upto)
-                await bell.wait(left)
+                if not self._is_quiet(since) or deadline <= self.clock.seconds():
+                    body = await self._once(request, since)
+                    if body.has_news or deadline <= self.clock.seconds():
+                        return body.to_json()
+                    # Nothing up to here was for this reader: what comes after is looked at alone.
+                    since = body.span.upto
+                await bell.wait(deadline - self.clock.seconds())
 
-    async def _once(self, request: SyncRequest) -> SyncBody:
+    def _is_quiet(self, since: SyncToken | None) -> bool:
+        """Whether nothing at all has happened since then."""
+        return since is not None and since.position == self.tail.head and since.serial == self.serial.head
+
+    async def _once(self, request: SyncRequest, since: SyncToken | None) -> SyncBody:
         rooms = await self.memberships.of(request.user_id)
         ignored = await self.ignored.of(request.user_id)
         # From here to the span there is no await: rooms and token belong together.
         rooms = self.memberships.cached(request.user_id) or rooms
-        position, since = self.tail.head, request.since
+        position = self.tail.head
         if since is not None and since.position > position:
             # Another process has seen more of the log than this one has.
             position = since.position
