@@ -1,7 +1,11 @@
 """Tests of homeserver.services.sync.joined, through whole syncs."""
 
 from homeserver.core.drafts import Draft
-from homeserver.core.identifiers import UserID
+from homeserver.core.events import StateKey
+from homeserver.core.identifiers import RoomID, UserID
+from homeserver.core.log import STATE
+from homeserver.store import state
+from homeserver.store.write import Write
 from tests.builders import ALICE, DAVE
 from tests.databases import DatabaseCase, each_database
 from tests.syncing import Follower, SyncServices
@@ -231,6 +235,35 @@ class JoinedRoomsTests(DatabaseCase):
         self.assertIn("m.room.create", [event["type"] for event in room["state"]["events"]])
         self.assertEqual([], room["timeline"]["events"])
 
+    async def test_state_that_changes_without_an_event_is_told(self) -> None:
+        """What resolution makes current again is in the state, though nothing is in the timeline."""
+        older = await self.services.set_state(self.room_id, ALICE, "m.room.topic", {"topic": "old"})
+        await self.services.set_state(self.room_id, ALICE, "m.room.topic", {"topic": "new"})
+        first = await self.services.sync(ALICE)
+        row = (await self.services.memberships.of(ALICE)).joined[self.room_id]
+        entry = await self.services.known.by_id(older)
+        assert entry is not None
+        await self.database.write(_revert, row.room_nid, self.room_id, ("m.room.topic", ""), entry.nid)
+
+        for after, name in ((False, "state"), (True, "state_after")):
+            room = await self.room_for(ALICE, first["next_batch"], state_after=after)
+            self.assertEqual([older], [event["event_id"] for event in room[name]["events"]])
+            self.assertEqual([], room["timeline"]["events"])
+
+    async def test_a_limited_timeline_bundles_what_relates(self) -> None:
+        """An event of a limited timeline tells of its thread, of which the client may have missed the replies."""
+        for number in range(25):
+            await self.services.say(self.room_id, DAVE, f"message {number}")
+        root = await self.services.say(self.room_id, DAVE, "root")
+        relation = {"rel_type": "m.thread", "event_id": root}
+        reply = await self.services.say(self.room_id, ALICE, "reply", **{"m.relates_to": relation})
+
+        room = await self.room_for(ALICE)
+
+        event = next(event for event in room["timeline"]["events"] if event["event_id"] == root)
+        thread = event["unsigned"]["m.relations"]["m.thread"]
+        self.assertEqual((1, reply), (thread["count"], thread["latest_event"]["event_id"]))
+
     async def test_what_was_ignored_is_not_shown(self) -> None:
         """Messages of ignored users are hidden; their state events are not."""
         await self.services.account_data.set(ALICE, None, "m.ignored_user_list", {"ignored_users": {DAVE: {}}})
@@ -243,6 +276,10 @@ class JoinedRoomsTests(DatabaseCase):
         room = await self.room_for(ALICE, first["next_batch"])
 
         self.assertEqual(["m.room.member"], [event["type"] for event in room["timeline"]["events"]])
+
+
+def _revert(tx: Write, room_nid: int, room_id: RoomID, key: StateKey, event_nid: int) -> None:
+    state.change(tx, room_nid, tx.log(STATE, room_id), key, event_nid)
 
 
 def _members(answer: dict, room_id: str | None = None) -> set[str]:  # type: ignore[type-arg]

@@ -190,6 +190,24 @@ class FollowingTests(DatabaseCase):
             if room_id not in follower.gaps and follower.filter == {"room": {"timeline": {"limit": 100}}}:
                 self.assertEqual(all_there_is, seen)
 
+    async def test_who_loads_members_lazily_knows_everyone_who_speaks(self) -> None:
+        """Whatever happens, the membership of every sender in a timeline is known when the event comes."""
+        chance = random.Random(7)
+        rooms = [await self.services.new_room(ALICE, preset="public_chat") for _ in range(2)]
+        lazy = {"room": {"state": {"lazy_load_members": True}, "timeline": {"limit": 3}}}
+        followers = [
+            Follower(self.services, user, lazy, more={"state_after": after})
+            for user in USERS
+            for after in (False, True)
+        ]
+        for _ in range(120):
+            await self._happen(chance, rooms)
+            follower = chance.choice(followers)
+            answer = await follower.sync()
+            for room_id, room in answer.get("rooms", {}).get("join", {}).items():
+                for event in room["timeline"]["events"]:
+                    self.assertIn(("m.room.member", event["sender"]), follower.states[room_id])
+
     async def test_nothing_comes_twice_and_nothing_is_missed_under_concurrent_sends(self) -> None:
         """Who syncs while many send at once gets every event once, in the order of the room."""
         room_id = await self.services.new_room(ALICE, preset="public_chat")
