@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from tests.databases import each_database
 from tests.room_api import V3, RoomAPICase
 
 ROOMS = f"{V3}/publicRooms"
 
 
+@each_database
 class DirectoryTests(RoomAPICase):
     async def names(self, **query: Any) -> list[Any]:
         return [room.get("name") for room in (await self.api.stranger.get(ROOMS, **query)).json["chunk"]]

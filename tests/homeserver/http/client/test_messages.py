@@ -6,6 +6,7 @@ from typing import Any
 from homeserver.core.identifiers import RoomID
 from homeserver.store import backward_extremities, rooms
 from homeserver.store.write import Write
+from tests.databases import each_database
 from tests.room_api import V1, V3, RoomAPICase
 
 
@@ -13,6 +14,7 @@ def bodies(events: list[Any]) -> list[str]:
     return [event["content"]["body"] for event in events if event["type"] == "m.room.message"]
 
 
+@each_database
 class PageTests(RoomAPICase):
     async def setUp(self) -> None:  # type: ignore[override]
         await super().setUp()

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tests.databases import each_database
 from tests.room_api import V1, V3, RoomAPICase, User
 
 
@@ -9,6 +10,7 @@ def relating(rel_type: str, event_id: str, **more: Any) -> Any:
     return {"m.relates_to": {"rel_type": rel_type, "event_id": event_id, **more}}
 
 
+@each_database
 class RelationTests(RoomAPICase):
     async def setUp(self) -> None:  # type: ignore[override]
         await super().setUp()

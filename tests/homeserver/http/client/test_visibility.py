@@ -1,10 +1,12 @@
 """Who may read what of a room, by every setting of its history visibility, over HTTP."""
 
+from tests.databases import each_database
 from tests.room_api import RoomAPICase, User
 
 SETTINGS = ("world_readable", "shared", "invited", "joined")
 
 
+@each_database
 class VisibilityTests(RoomAPICase):
     async def a_story(self, setting: str) -> str:
         """
