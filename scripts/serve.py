@@ -173,6 +173,7 @@ from homeserver.services.shown_events import ShownEvents
 from homeserver.services.summaries import Summaries
 from homeserver.services.sync.account_data import AccountDataNews
 from homeserver.services.sync.ephemeral import EphemeralNews
+from homeserver.services.sync.forks import Forks
 from homeserver.services.sync.invited import InvitedRooms
 from homeserver.services.sync.joined import JoinedRooms
 from homeserver.services.sync.lazy_members import SentMembers
@@ -376,7 +377,7 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     keeping = UnreadKeeping(database, reactor)
     unread = UnreadCounts(database, known_events, recent, threads, pushed, push_rules, ignored, keeping)
     sent_members = SentMembers(settings.sync)
-    timelines = Timelines(recent, visible, client_events, aggregations)
+    timelines = Timelines(recent, visible, Forks(name, database), client_events, aggregations)
     states = States(database, known_events, client_events, sent_members)
     sections = (
         JoinedRooms(database, reactor, recent, timelines, states, summaries, sent_members, settings.sync),

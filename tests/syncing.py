@@ -30,6 +30,7 @@ from homeserver.services.room_views import RoomViews
 from homeserver.services.summaries import Summaries
 from homeserver.services.sync.account_data import AccountDataNews
 from homeserver.services.sync.ephemeral import EphemeralNews
+from homeserver.services.sync.forks import Forks
 from homeserver.services.sync.invited import InvitedRooms
 from homeserver.services.sync.joined import JoinedRooms
 from homeserver.services.sync.lazy_members import SentMembers
@@ -91,7 +92,7 @@ class SyncServices:
         visible = VisibleHistory(database, known)
         views = RoomViews(database, tail, known, self.memberships, visible)
         aggregations = Aggregations(database, known, views, self.client_events, self.ignored)
-        timelines = Timelines(self.recent, visible, self.client_events, aggregations)
+        timelines = Timelines(self.recent, visible, Forks(server, database), self.client_events, aggregations)
         states = States(database, known, self.client_events, self.sent)
         sections: list[SyncSection] = [
             # Nobody moves this clock on in the midst of an answer.

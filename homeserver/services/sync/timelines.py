@@ -14,6 +14,7 @@ from homeserver.services.aggregations import Aggregations
 from homeserver.services.client_events import ClientEvents
 from homeserver.services.recent_events import BEGINNING, RecentEvents, Stretch, Window
 from homeserver.services.room_views import RoomView
+from homeserver.services.sync.forks import Forks
 from homeserver.services.sync.rendering import Rendering
 from homeserver.services.sync.section import SyncSpan
 from homeserver.services.visible_history import Seen, VisibleHistory
@@ -73,6 +74,7 @@ class Timelines:
 
     recent: RecentEvents
     visible: VisibleHistory
+    forks: Forks
     client_events: ClientEvents
     aggregations: Aggregations
 
@@ -128,12 +130,15 @@ class Timelines:
         """Those of *events*, oldest first, that the user may see."""
         if row.membership != "join":
             return await self.visible.of(row, events)
-        # What came after the user joined, or last changed their profile, they see for certain.
-        split, joined_at = 0, ordering_at(row.position)
-        while split < len(events) and _place(events[split]) <= joined_at:
-            split += 1
-        certain: list[Seen] = [(event, "join") for event in events[split:]]
-        return [*await self.visible.of(row, events[:split]), *certain] if split else certain
+        # What came after the user joined, or last changed their profile, they see for certain, if it was sent after.
+        joined_at, forked = ordering_at(row.position), await self.forks.among(events)
+        doubtful = [event for event in events if _place(event) <= joined_at or event.nid in forked]
+        if not doubtful:
+            return [(event, "join") for event in events]
+        seen = await self.visible.seen_by(row.user_id, row.room_nid, doubtful)
+        memberships = {event.nid: membership for event, membership in seen}
+        hidden = {event.nid for event in doubtful} - memberships.keys()
+        return [(event, memberships.get(event.nid, "join")) for event in events if event.nid not in hidden]
 
     @staticmethod
     def _wanted(span: SyncSpan, seen: Sequence[Seen]) -> Sequence[Seen]:

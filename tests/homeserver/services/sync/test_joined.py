@@ -2,7 +2,7 @@
 
 from homeserver.core.drafts import Draft
 from homeserver.core.events import StateKey
-from homeserver.core.identifiers import RoomID, UserID
+from homeserver.core.identifiers import RoomID, ServerName, UserID
 from homeserver.core.log import STATE
 from homeserver.store import state
 from homeserver.store.write import Write
@@ -136,6 +136,25 @@ class JoinedRoomsTests(DatabaseCase):
         self.assertEqual(said, shown[-1])
         types = {event["type"] for event in room["state"]["events"] + room["timeline"]["events"]}
         self.assertLessEqual({"m.room.create", "m.room.member", "m.room.history_visibility"}, types)
+
+    async def test_what_was_said_before_joining_and_arrives_after_is_hidden(self) -> None:
+        """An event of another server from beside the line is judged by the state that it was sent in."""
+        await self.services.set_state(
+            self.room_id, ALICE, "m.room.history_visibility", {"history_visibility": "joined"}
+        )
+        row = (await self.services.memberships.of(ALICE)).joined[self.room_id]
+        before = self.services.tail.head
+        await self.services.join(self.room_id, ERIN)
+        late = await self.services.say(self.room_id, DAVE, "before you came")
+        entry = await self.services.known.by_id(late)
+        assert entry is not None
+        await self.database.write(_send_in, row.room_nid, entry.nid, before)
+        # As far as the services can tell, Dave is a user of another server.
+        services = SyncServices(self.database, rooms=self.services.rooms, server=ServerName("two.example"))
+
+        for user_id, is_shown in ((ALICE, True), (ERIN, False)):
+            timeline = (await services.sync(user_id))["rooms"]["join"][self.room_id]["timeline"]
+            self.assertEqual(is_shown, late in [event["event_id"] for event in timeline["events"]])
 
     async def test_a_changed_profile_does_not_make_a_room_new(self) -> None:
         """A member who changes their name gets that event, and not the room once more."""
@@ -276,6 +295,10 @@ class JoinedRoomsTests(DatabaseCase):
         room = await self.room_for(ALICE, first["next_batch"])
 
         self.assertEqual(["m.room.member"], [event["type"] for event in room["timeline"]["events"]])
+
+
+def _send_in(tx: Write, room_nid: int, event_nid: int, position: int) -> None:
+    state.assign(tx, event_nid, state.insert_state(tx, room_nid, {}, base_position=position))
 
 
 def _revert(tx: Write, room_nid: int, room_id: RoomID, key: StateKey, event_nid: int) -> None:
