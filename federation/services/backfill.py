@@ -58,18 +58,19 @@ class Backfill:
         if not missed:
             return False
         room = await self.live_rooms.load(room_id)
-        answered = False
-        for server in await self._servers(room):
+        servers = await self._servers(room)
+        without_it = 0
+        for server in servers:
             try:
                 stretch = await self._fetch(server, room, missed[0])
+                if stretch:
+                    await self._place(server, room, missed[0], stretch)
+                    return True
             except (PeerUnreachable, PeerFault) as error:
                 log.info("a server did not tell of history", server=server, room=room_id, reason=str(error))
-                continue
-            answered = True
-            if stretch:
-                await self._place(server, room, missed[0], stretch)
-                return True
-        if answered:
+            else:
+                without_it += 1
+        if servers and without_it == len(servers):
             await self.history.give_up(room_id, missed[0])
         return False
 
@@ -87,8 +88,9 @@ class Backfill:
         return _connected({event.event_id: event for event in found}, missing.event_id)
 
     async def _place(self, server: ServerName, room: LiveRoom, missing: MissingEvent, events: Sequence[Event]) -> None:
-        stretch = await self.history.begin(room.room_id, missing, len(events))
-        for event in events:
+        fresh = [event for event in events if await self.known.without_place([event.event_id])]
+        stretch = await self.history.begin(room.room_id, missing, len(fresh))
+        for event in fresh:
             cited = await self.known.by_ids(event.auth_events)
             if len(cited) < len(set(event.auth_events)):
                 await self.ancestry.bring_auth_events(server, event)

@@ -4,6 +4,7 @@ The place an event has in the room as this server knows it.
 Live events take consecutive places as they are accepted; history fetched later goes between them.
 """
 
+from collections.abc import Iterable
 from enum import IntEnum
 from typing import Final, NewType
 
@@ -19,6 +20,10 @@ Ordering = NewType("Ordering", int)
 
 ORDERING_SHIFT: Final = 20
 """Between two live events there is room for a million older ones that are fetched later."""
+
+
+HISTORY_STEP: Final = 16
+"""How far apart older events are placed: between them others may find room, where the DAG forked."""
 
 
 class Status(IntEnum):
@@ -40,6 +45,22 @@ def ordering_at(position: Position) -> Ordering:
 def position_of(ordering: Ordering) -> Position:
     """The log position at which the first live event at or after *ordering* was stored."""
     return Position(-(-ordering >> ORDERING_SHIFT))
+
+
+def free_places(before: int, taken: Iterable[int], count: int, *, is_all: bool) -> tuple[Ordering, int] | None:
+    """
+    The first of *count* free places before *before*, as near to it as may be, and how far apart they are.
+
+    *taken* are the places before *before* that are not free, newest first; *is_all*: there are no others.  None when
+    those that are known leave no room.
+    """
+    upto = before
+    for place in taken:
+        if upto - place > count:
+            step = min(HISTORY_STEP, (upto - place) // (count + 1))
+            return Ordering(upto - count * step), step
+        upto = place
+    return (Ordering(upto - count * HISTORY_STEP), HISTORY_STEP) if is_all else None
 
 
 @define(eq=False)

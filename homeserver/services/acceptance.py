@@ -216,9 +216,10 @@ class Acceptance:
         return room.state if state == room.state else state
 
     async def _unknown(self, room: LiveRoom, event_ids: Collection[EventID]) -> Collection[EventID]:
-        """What is not here, or is no event of this room: whoever refers to it has to bring it."""
+        """What has no place here, or is no event of this room: whoever refers to it has to bring it."""
         known = await self.known.by_ids(event_ids)
-        return {i for i in event_ids if i not in known or known[i].event.room_id != room.room_id}
+        foreign = {event_id for event_id, entry in known.items() if entry.event.room_id != room.room_id}
+        return await self.known.without_place(event_ids) | foreign
 
     async def _committed(self, event_ids: Collection[EventID]) -> None:
         """The store has the events: what is being committed has no place yet."""

@@ -5,6 +5,7 @@ Spec: server-server-api#backfilling-and-retrieving-missing-events
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final
 
 from attrs import define, field, frozen
 
@@ -15,7 +16,7 @@ from homeserver.core.events import Event, StateKey
 from homeserver.core.identifiers import EventID, RoomID
 from homeserver.core.log import STORED
 from homeserver.core.resolution.conflict import changes_between
-from homeserver.core.timeline import Ordering, Status, TimelineEvent, position_of
+from homeserver.core.timeline import Ordering, Status, TimelineEvent, free_places, position_of
 from homeserver.core.verdicts import Denied
 from homeserver.services.admission import Redaction, carry_out, event_row
 from homeserver.services.known_events import KnownEvents
@@ -26,6 +27,9 @@ from homeserver.store import backward_extremities, events, state, waiting_redact
 from homeserver.store.backward_extremities import MissingEvent
 from homeserver.store.database import Database
 from homeserver.store.write import Write
+
+PLACES_READ: Final = 100
+"""Places that are taken before a gap in history, read at once while room is looked for."""
 
 
 @define(eq=False)
@@ -41,6 +45,8 @@ class Stretch:
     missing: MissingEvent
     base: RoomState
     next_place: Ordering
+    step: int
+    """How far apart the places are: between them others may find room, where the DAG forked."""
     at: RoomState | None = None
     at_nid: int | None = None
 
@@ -95,26 +101,34 @@ class History:
         """A stretch of *count* events, the newest of which is the missing one."""
         room = await self.live_rooms.load(room_id)
         base = await self.states.as_of(room.nid, position_of(missing.before) - 1)
-        return Stretch(room, missing, base, Ordering(missing.before - count))
+        limit = PLACES_READ
+        while True:
+            taken = await self.database.read(events.orderings_below, room.nid, missing.before, limit)
+            places = free_places(missing.before, taken, count, is_all=len(taken) < limit)
+            if places is not None:
+                return Stretch(room, missing, base, *places)
+            limit *= 10
 
     async def known_state_before(self, room: LiveRoom, event: Event) -> RoomState | None:
         """The state before the event by those that it follows; None when one of them, or its state, is not here."""
-        found = await self.known.by_ids(event.prev_events)
-        if not event.prev_events or len(found) < len(set(event.prev_events)):
-            return {} if event.type == "m.room.create" else None
+        if event.type == "m.room.create":
+            return {}
+        if not event.prev_events or await self.known.without_place(event.prev_events):
+            return None
         return await self.states.after_all(room.nid, room.room_id, room.version, event.prev_events)
 
     async def place(self, stretch: Stretch, event: Event, state_before: RoomState) -> Status:
         """The event has the stretch's next place; what the checks refuse is stored, and nobody sees it."""
         present = await self.known.by_id(event.event_id)
         ordering = stretch.next_place
-        stretch.next_place = Ordering(ordering + 1)
+        stretch.next_place = Ordering(ordering + stretch.step)
         if present is not None and present.status is not Status.OUTLIER:
+            await self.database.write(backward_extremities.remove, stretch.room.nid, [event.event_id])
             return present.status
         verdict = await self._judge(event, state_before)
         status = Status.REJECTED if isinstance(verdict, Denied) else Status.ACCEPTED
         entry = TimelineEvent(event, 0 if present is None else present.nid, None, status)
-        unknown = set(event.prev_events) - (await self.known.by_ids(event.prev_events)).keys()
+        unknown = await self.known.without_place(event.prev_events)
         origin = stretch.base if stretch.at is None else stretch.at
         changes = await self._nids(changes_between(origin, state_before))
         stretch.at_nid = await self.database.write(

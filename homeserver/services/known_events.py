@@ -10,7 +10,7 @@ from homeserver.core.drafts import Transaction
 from homeserver.core.identifiers import EventID
 from homeserver.core.log import REDACTED, LogEntry
 from homeserver.core.pdu import stored_event
-from homeserver.core.timeline import Ordering, TimelineEvent
+from homeserver.core.timeline import Ordering, Status, TimelineEvent
 from homeserver.core.versions import ROOM_VERSIONS, RoomVersion
 from homeserver.store import events, rooms
 from homeserver.store.database import Database
@@ -73,6 +73,11 @@ class KnownEvents:
             for event in await self.revive(stored.values()):
                 found[event.event_id] = event
         return found
+
+    async def without_place(self, event_ids: Collection[EventID]) -> set[EventID]:
+        """Those of *event_ids* that are not stored, or only as outliers: nothing is known of what they follow."""
+        found = await self.by_ids(event_ids)
+        return {i for i in event_ids if i not in found or found[i].status is Status.OUTLIER}
 
     async def by_nids(self, nids: Collection[int]) -> dict[int, TimelineEvent]:
         """Those of *nids* that are stored."""

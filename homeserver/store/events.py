@@ -63,6 +63,12 @@ _ENDS = Prepared(
         events.c.room_nid == bindparam("room_nid"), events.c.ordering.is_not(None)
     )
 )
+_BELOW = Prepared(
+    select(events.c.ordering)
+    .where(events.c.room_nid == bindparam("room_nid"), events.c.ordering < bindparam("before"))
+    .order_by(events.c.ordering.desc())
+    .limit(bindparam("limit"))
+)
 _IN_TIME = _select().where(events.c.room_nid == bindparam("room_nid"), events.c.ordering.is_not(None))
 _AFTER_TIME = Prepared(
     _IN_TIME.where(events.c.origin_server_ts >= bindparam("ts"))
@@ -172,6 +178,11 @@ def ends(tx: Connection, room_nid: int) -> tuple[int, int] | None:
     row = _ENDS.first(tx, room_nid=room_nid)
     assert row is not None, "an aggregate always has a row"
     return None if row[0] is None else (row[0], row[1])
+
+
+def orderings_below(tx: Connection, room_nid: int, before: int, limit: int) -> list[int]:
+    """The last *limit* places that are taken in the room's timeline before *before*, newest first."""
+    return [row[0] for row in _BELOW.all(tx, room_nid=room_nid, before=before, limit=limit)]
 
 
 def nearest_in_time(tx: Connection, room_nid: int, ts: int, *, forward: bool) -> StoredEvent | None:
