@@ -7,12 +7,15 @@ Spec: server-server-api#retrieving-event-authorisation-information
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
+import structlog
 from attrs import frozen
+from twisted.internet.threads import deferToThread
 
 from federation.core.auth_chain import cited_by, judge
 from federation.core.paths import FEDERATION_V1, path_of
-from federation.services.pdu_checks import PduChecks
+from federation.services.pdu_checks import IN_THREAD_FROM, PduChecks
 from federation.services.ports import Peers
+from homeserver.core.auth_events import CREATE
 from homeserver.core.canonical import JSON, JSONObject
 from homeserver.core.events import Event, StateKey
 from homeserver.core.identifiers import EventID, RoomID, ServerName
@@ -21,6 +24,8 @@ from homeserver.core.versions import RoomVersion
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.outliers import Outliers
 from homeserver.services.ports import PeerFault
+
+log = structlog.get_logger(__name__)
 
 MISSING_EVENTS_MAX: Final = 50
 """Events that one question about a gap brings."""
@@ -80,21 +85,27 @@ class Ancestry:
             pdus = [pdu for each in missing for pdu in await self._fetch_event(origin, each)]
         await self.store(await self.checks.sound(pdus, version, room_id))
         entries = await self.known.by_ids(state_ids)
-        return {
+        told = {
             entry.event.key: event_id
             for event_id, entry in entries.items()
-            if entry.event.is_state and entry.status is not Status.REJECTED
+            if entry.event.is_state and entry.event.room_id == room_id and entry.status is not Status.REJECTED
         }
+        if CREATE not in told:
+            raise PeerFault(origin, 200, "M_BAD_JSON", answer)
+        if len(told) < len(set(state_ids)):
+            log.warning("a state is not whole", origin=origin, room=room_id, missing=len(set(state_ids)) - len(told))
+        return told
 
     async def store(self, events: Sequence[Event]) -> None:
         """Checked *events* are stored as outliers, each judged by what it cites; what cites the unknown is dropped."""
         fresh = {event.event_id: event for event in events}
         present = await self.known.by_ids([*fresh, *_cited(fresh.values())])
-        judged = judge(
-            fresh.values(),
-            {event_id: entry.event for event_id, entry in present.items()},
-            {event_id for event_id, entry in present.items() if entry.status is Status.REJECTED},
-        )
+        known = {event_id: entry.event for event_id, entry in present.items()}
+        rejected = {event_id for event_id, entry in present.items() if entry.status is Status.REJECTED}
+        if len(fresh) > IN_THREAD_FROM:
+            judged = await deferToThread(judge, list(fresh.values()), known, rejected)
+        else:
+            judged = judge(fresh.values(), known, rejected)
         stored = [*judged.accepted, *judged.rejected]
         if stored:
             await self.outliers.store(

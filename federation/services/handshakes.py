@@ -9,19 +9,21 @@ from typing import Final
 
 import structlog
 from attrs import frozen
+from twisted.internet.threads import deferToThread
 
 from federation.core.auth_chain import create_event_id, judge
 from federation.core.paths import FEDERATION_V1, FEDERATION_V2, path_of
-from federation.services.pdu_checks import PduChecks
+from federation.services.pdu_checks import IN_THREAD_FROM, PduChecks
 from federation.services.ports import Peers
 from homeserver.core.auth_events import CREATE
 from homeserver.core.authorization.rules import check_event
 from homeserver.core.building import sign_template
 from homeserver.core.canonical import JSON, JSONObject
+from homeserver.core.event_signatures import required_signatures
 from homeserver.core.events import Event
 from homeserver.core.identifiers import RoomID, ServerName, UserID
 from homeserver.core.malformed import Malformed
-from homeserver.core.pdu import parse_pdu
+from homeserver.core.pdu import check_signature_map, parse_pdu
 from homeserver.core.signatures import SigningKey
 from homeserver.core.verdicts import Denied
 from homeserver.core.versions import ROOM_VERSIONS, RoomVersion, parse_room_version
@@ -75,7 +77,9 @@ class Handshakes:
             if server == self.server:
                 continue
             try:
-                return _template(server, await self.peers.fetch(server, path, query))
+                template = _template(server, await self.peers.fetch(server, path, query))
+                _require_asked_for(template.event, membership, room_id, user_id)
+                return template
             except PeerUnreachable as unreachable:
                 log.info("a server cannot be reached", server=server, reason=str(unreachable))
             except PeerFault as fault:
@@ -115,9 +119,11 @@ class Handshakes:
         """
         path = path_of(f"{FEDERATION_V2}/send_join", join.room_id, join.event_id)
         answer = await self._send(template.server, path, join, {"omit_members": "false"})
-        signed = _signed(answer.get("event"), join)
+        signed = await self._signed(answer.get("event"), join)
         auth_chain = await self.checks.sound(_list(answer, "auth_chain"), join.version, join.room_id)
         state = await self.checks.sound(_list(answer, "state"), join.version, join.room_id)
+        if len(state) + len(auth_chain) > IN_THREAD_FROM:
+            return await deferToThread(_judged, signed, state, auth_chain)
         return _judged(signed, state, auth_chain)
 
     async def send_leave(self, template: Template, leave: Event) -> None:
@@ -130,6 +136,17 @@ class Handshakes:
         path = path_of(f"{FEDERATION_V1}/send_knock", knock.room_id, knock.event_id)
         answer = await self._send(template.server, path, knock, {})
         return [item for item in _list(answer, "knock_room_state") if isinstance(item, dict)]
+
+    async def _signed(self, answered: JSON, join: Event) -> Event:
+        """The join with the signature of the server that let the user in, where the room asks for one."""
+        others = required_signatures(join) - {self.server}
+        if not others:
+            return join
+        signed = with_signatures_of(join, answered, others)
+        verdict = await self.checks.ring.verify_event(signed)
+        if isinstance(verdict, Denied):
+            raise Unreachable(f"The server that let you in did not sign that it does ({verdict.rule}).")
+        return signed
 
     async def _send(self, server: ServerName, path: str, event: Event, query: dict[str, str]) -> JSONObject:
         try:
@@ -165,15 +182,30 @@ def _template(server: ServerName, answer: JSONObject) -> Template:
     return Template(server, parse_room_version(answer.get("room_version", "1")), event)
 
 
-def _signed(answered: JSON, join: Event) -> Event:
-    """The join with the signature of whoever let the user in, where the room asks for one."""
-    if not isinstance(answered, dict):
-        return join
+def with_signatures_of(event: Event, answered: JSON, servers: Iterable[ServerName]) -> Event:
+    """*event* as we have it, with the signatures of *servers* under the copy of it that was *answered*."""
+    theirs = answered.get("signatures") if isinstance(answered, dict) else None
+    ours = event.pdu["signatures"]
+    assert isinstance(ours, dict), "an event that was parsed or built has signatures"
+    if not isinstance(theirs, dict):
+        return event
+    added: JSONObject = {server: theirs[server] for server in servers if server in theirs}
     try:
-        signed = parse_pdu(answered, join.version)
+        check_signature_map(added)
+        return parse_pdu({**event.pdu, "signatures": {**ours, **added}}, event.version)
     except Malformed:
-        return join
-    return signed if signed.event_id == join.event_id else join
+        return event
+
+
+def _require_asked_for(form: JSONObject, membership: str, room_id: RoomID, user_id: UserID) -> None:
+    """Raises Malformed when the form is for anything else.  Spec: server-server-api#joining-rooms"""
+    content = form.get("content")
+    expected = {"type": "m.room.member", "room_id": room_id, "sender": user_id, "state_key": user_id}
+    for name, value in expected.items():
+        if form.get(name) != value:
+            raise Malformed("The form is not for what was asked for.", name)
+    if not isinstance(content, dict) or content.get("membership") != membership:
+        raise Malformed("The form is for another membership.", "content.membership")
 
 
 def _judged(join: Event, state: Sequence[Event], auth_chain: Sequence[Event]) -> Joined:

@@ -5,9 +5,11 @@ Spec: server-server-api#checks-performed-on-receipt-of-a-pdu, checks 1 to 3
 """
 
 from collections.abc import Iterable
+from typing import Final
 
 import structlog
 from attrs import frozen
+from twisted.internet.threads import deferToThread
 
 from federation.services.key_ring import KeyRing
 from homeserver.core.canonical import JSON
@@ -22,6 +24,9 @@ from homeserver.services.refusals import BadSignature
 
 log = structlog.get_logger(__name__)
 
+IN_THREAD_FROM: Final = 100
+"""Events past which parsing them leaves the reactor alone."""
+
 
 @frozen(eq=False)
 class PduChecks:
@@ -35,7 +40,11 @@ class PduChecks:
 
         What was altered after it was signed is there in its redacted form.
         """
-        parsed = [event for pdu in pdus if (event := _parsed(pdu, version, room_id)) is not None]
+        listed = list(pdus)
+        if len(listed) > IN_THREAD_FROM:
+            parsed = await deferToThread(_all_parsed, listed, version, room_id)
+        else:
+            parsed = _all_parsed(listed, version, room_id)
         verdicts = await self.ring.verify_events(parsed)
         for event, verdict in zip(parsed, verdicts, strict=True):
             if isinstance(verdict, Denied):
@@ -48,6 +57,10 @@ class PduChecks:
         if isinstance(verdict, Denied):
             raise BadSignature(f"The event is not signed as it must be: {verdict.rule}.")
         return intact_or_redacted(event)
+
+
+def _all_parsed(pdus: Iterable[JSON], version: RoomVersion, room_id: RoomID) -> list[Event]:
+    return [event for pdu in pdus if (event := _parsed(pdu, version, room_id)) is not None]
 
 
 def _parsed(pdu: JSON, version: RoomVersion, room_id: RoomID) -> Event | None:
