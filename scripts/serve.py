@@ -50,10 +50,12 @@ from federation.http.server.events import ServerEventEndpoints
 from federation.http.server.membership import ServerMembershipEndpoints
 from federation.http.server.queries import QueryEndpoints
 from federation.http.server.transactions import TransactionEndpoints
+from federation.services.access import Access
 from federation.services.ancestry import Ancestry
 from federation.services.backfill import Backfill
 from federation.services.destinations import Destinations
 from federation.services.distribution import Distribution
+from federation.services.entering import Entering
 from federation.services.ephemeral import EphemeralReceiver, EphemeralSender
 from federation.services.handshakes import Handshakes
 from federation.services.inbox import Inbox
@@ -288,8 +290,10 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     history = History(database, known_events, live_rooms, room_states, redactions)
     ancestry = Ancestry(peers, checks, known_events, outliers)
     handshakes = Handshakes(name, keys.current, peers, checks, _opaque_id)
+    access = Access(known_events)
+    entering = Entering(reactor)
     remote_rooms = RemoteRooms(
-        name, reactor, database, peers, checks, handshakes, ancestry, arrival, acceptance, live_rooms
+        name, reactor, database, peers, checks, handshakes, ancestry, arrival, acceptance, live_rooms, entering
     )
     backfill = Backfill(name, peers, checks, ancestry, history, known_events, live_rooms)
 
@@ -396,14 +400,15 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     sync = Sync(reactor, tail, serial, memberships, wakeups, ignored, presence, sections, settings.sync)
 
     # Other servers: what they send, what they ask, and what they are told.
-    ephemeral = EphemeralReceiver(reactor, live_rooms, typing, receipts, presence)
+    ephemeral = EphemeralReceiver(reactor, live_rooms, access, typing, receipts, presence)
     receivers = {**ephemeral.receivers(), **EncryptionEdus(remote_lists, to_device).receivers()}
-    inbox = Inbox(checks, ancestry, acceptance, known_events, live_rooms, receivers)
+    invitations = Invitations(name, keys.current, database, checks, live_rooms, access)
+    inbox = Inbox(checks, ancestry, acceptance, known_events, live_rooms, access, entering, invitations, receivers)
     residence = Residence(
         name,
         keys.current,
         checks,
-        inbox,
+        access,
         composer,
         acceptance,
         known_events,
@@ -412,8 +417,7 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
         joining,
         inviting,
     )
-    invitations = Invitations(name, keys.current, database, checks, live_rooms)
-    room_queries = RoomQueries(name, database, known_events, live_rooms, room_states, inbox, residence)
+    room_queries = RoomQueries(name, database, known_events, live_rooms, room_states, access, residence)
     distribution = Distribution(name, database, known_events, live_rooms)
     surroundings = Surroundings(
         name,

@@ -13,9 +13,10 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from federation.core import edus
+from federation.services.access import Access
 from federation.services.inbox import EduReceiver
 from federation.services.outbox import Outbox
-from homeserver.core.identifiers import RoomID, ServerName, UserID
+from homeserver.core.identifiers import RoomID, ServerName, UserID, server_of
 from homeserver.core.presence import Presence, parse_state
 from homeserver.core.receipts import UNTHREADED, Receipt
 from homeserver.services.clock import Clock, now_ms
@@ -35,6 +36,7 @@ class EphemeralReceiver:
 
     clock: Clock
     live_rooms: LiveRooms
+    access: Access
     typing: Typing
     receipts: Receipts
     presence: PresenceBoard
@@ -50,7 +52,7 @@ class EphemeralReceiver:
     async def receive_typing(self, origin: ServerName, edu: edus.Typing) -> None:
         """A user in one of our rooms types, or does not."""
         room = await self.live_rooms.find(edu.room_id)
-        if room is not None and edu.user_id in room.joined:
+        if room is not None and edu.user_id in room.joined and await self.access.admits(room, origin):
             self.typing.receive(edu.room_id, edu.user_id, edu.typing)
 
     async def receive_receipts(self, origin: ServerName, edu: edus.Receipts) -> None:
@@ -60,7 +62,7 @@ class EphemeralReceiver:
             by_room.setdefault(receipt.room_id, []).append(receipt)
         for room_id, told in by_room.items():
             room = await self.live_rooms.find(room_id)
-            if room is not None:
+            if room is not None and await self.access.admits(room, origin):
                 present = [_receipt(receipt) for receipt in told if receipt.user_id in room.joined]
                 await self.receipts.receive(room.nid, room_id, present)
 
@@ -79,8 +81,9 @@ class EphemeralSender:
     outbox: Outbox
 
     def send_typing(self, room_id: RoomID, user_id: UserID, typing: bool) -> None:
-        """The other servers of the room learn of it."""
-        self._in_background(self.outbox.send_typing(edus.Typing(room_id, user_id, typing)))
+        """The other servers of the room learn of it, when the user is ours."""
+        if server_of(user_id) == self.outbox.around.server_name:
+            self._in_background(self.outbox.send_typing(edus.Typing(room_id, user_id, typing)))
 
     def send_presence(self, user_id: UserID, presence: Presence, room_ids: frozenset[RoomID]) -> None:
         """The other servers of the rooms learn of it."""

@@ -10,7 +10,8 @@ from twisted.internet.interfaces import IReactorTime
 from federation.core.paths import FEDERATION_V1, FEDERATION_V2, path_of
 from federation.core.shown_state import stripped
 from federation.services.ancestry import Ancestry
-from federation.services.handshakes import Handshakes, Joined, Template, refusal_of
+from federation.services.entering import Entering
+from federation.services.handshakes import Handshakes, Joined, Template, refusal_of, with_signatures_of
 from federation.services.pdu_checks import PduChecks
 from federation.services.ports import Peers
 from homeserver.core.canonical import JSONObject
@@ -27,9 +28,9 @@ from homeserver.core.identifiers import (
 )
 from homeserver.core.log import MEMBERSHIP
 from homeserver.core.malformed import Malformed
-from homeserver.core.pdu import parse_pdu
+from homeserver.core.signatures import signatures_by
 from homeserver.core.timeline import Status, TimelineEvent
-from homeserver.services.acceptance import Acceptance
+from homeserver.services.acceptance import Acceptance, MissingEvents
 from homeserver.services.arrival import Arrival
 from homeserver.services.clock import now_ms
 from homeserver.services.live_rooms import LiveRooms
@@ -60,6 +61,7 @@ class RemoteRooms:
     arrival: Arrival
     acceptance: Acceptance
     live_rooms: LiveRooms
+    entering: Entering
 
     async def join(self, user_id: UserID, room_id: RoomID, via: Sequence[ServerName], content: JSONObject) -> None:
         """The user of this server is joined to the room, and the room is here.  *content*: of the member event."""
@@ -67,12 +69,13 @@ class RemoteRooms:
         for server in self._candidates(room_id, via):
             try:
                 template = await self.handshakes.make("join", room_id, user_id, [server])
-                joined = await self._send_join(template, room_id, user_id, content)
+                async with self.entering.into(room_id):
+                    joined = await self._send_join(template, room_id, user_id, content)
+                    await self._enter(server, joined)
             except Refusal as refused:
                 refusal = _weightier(refusal, refused)
-                continue
-            await self._enter(server, joined)
-            return
+            else:
+                return
         raise refusal
 
     async def knock(self, user_id: UserID, room_id: RoomID, via: Sequence[ServerName], content: JSONObject) -> None:
@@ -115,15 +118,13 @@ class RemoteRooms:
         path = path_of(f"{FEDERATION_V2}/invite", invite.room_id, invite.event_id)
         try:
             answer = await self.peers.send(target, "PUT", path, body)
-            signed = parse_pdu(answer.get("event"), invite.version)
         except PeerFault as fault:
             raise refusal_of(fault) from fault
         except PeerUnreachable as unreachable:
             raise Unreachable(f"{target} cannot be reached to invite {invite.state_key}.") from unreachable
-        except Malformed as malformed:
-            raise Unreachable(f"{target} did not sign the invitation.") from malformed
-        if signed.event_id != invite.event_id:
-            raise Unreachable(f"{target} signed another event than the invitation.")
+        signed = with_signatures_of(invite, answer.get("event"), [target])
+        if not signatures_by(signed.pdu, target):
+            raise Unreachable(f"{target} did not sign the invitation.")
         return signed
 
     async def resolve_alias(self, alias: RoomAlias) -> tuple[RoomID, Sequence[ServerName]]:
@@ -156,14 +157,16 @@ class RemoteRooms:
         return await self.handshakes.send_join(template, self._sign(template, room_id, user_id, content))
 
     async def _enter(self, origin: ServerName, joined: Joined) -> None:
-        room = await self.live_rooms.find(joined.join.room_id)
-        if room is None or self.server not in room.servers:
-            await self.arrival.arrive(joined.join, joined.state, joined.auth_chain)
+        if await self.arrival.arrive(joined.join, joined.state, joined.auth_chain):
             return
         # We are in the room already, and another server had to let this user in.
         await self.ancestry.store([*joined.auth_chain, *joined.state])
         told = {event.key: event.event_id for event in joined.state}
-        if await self.acceptance.accept(joined.join, told) is not Status.ACCEPTED:
+        try:
+            status = await self.acceptance.accept(joined.join, told)
+        except MissingEvents as missing:
+            raise Unreachable(f"{origin} let you in, and did not tell what this refers to.") from missing
+        if status is not Status.ACCEPTED:
             raise Forbidden(f"{origin} let you in, but the room as this server knows it does not.")
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from attrs import frozen
 
-from federation.services.inbox import Inbox
+from federation.services.access import Access
 from federation.services.pdu_checks import PduChecks
 from homeserver.core.authorization.rules import check_event
 from homeserver.core.canonical import JSON, JSONObject
@@ -28,7 +28,7 @@ from homeserver.services.inviting import Inviting
 from homeserver.services.joining import Joining
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.live_rooms import LiveRoom, LiveRooms
-from homeserver.services.refusals import BadState, Forbidden, IncompatibleVersion, NotFound
+from homeserver.services.refusals import BadSignature, BadState, Forbidden, IncompatibleVersion, NotFound
 from homeserver.services.room_states import RoomStates
 
 _TEMPLATE_ID: Final = EventID("$template")
@@ -51,7 +51,7 @@ class Residence:
     server: ServerName
     key: SigningKey
     checks: PduChecks
-    inbox: Inbox
+    access: Access
     composer: Composer
     acceptance: Acceptance
     known: KnownEvents
@@ -90,7 +90,7 @@ class Residence:
         return room, template
 
     async def send_join(self, origin: ServerName, room_id: RoomID, event_id: EventID, pdu: JSONObject) -> Entrance:
-        """The user has joined.  Raises Malformed, Forbidden, BadSignature, NotFound."""
+        """The user has joined.  Raises Malformed, Forbidden, NotFound."""
         room = await self._room(origin, room_id)
         event = await self._checked(room, origin, event_id, pdu, "join")
         await self._accept(event)
@@ -102,7 +102,7 @@ class Residence:
         return Entrance(event, events, await self.auth_chain(events), list(room.servers))
 
     async def send_leave(self, origin: ServerName, room_id: RoomID, event_id: EventID, pdu: JSONObject) -> None:
-        """The user has left.  Raises Malformed, Forbidden, BadSignature, NotFound."""
+        """The user has left.  Raises Malformed, Forbidden, NotFound."""
         room = await self._room(origin, room_id)
         await self._accept(await self._checked(room, origin, event_id, pdu, "leave"))
 
@@ -128,8 +128,7 @@ class Residence:
         room = await self.live_rooms.find(room_id)
         if room is None or self.server not in room.servers:
             raise NotFound("This server is not in that room.")
-        if not await self.inbox.admits(room, origin):
-            raise Forbidden(f"{origin} is denied by this room's ACL.")
+        await self.access.require(room, origin)
         return room
 
     async def _require_allowed(self, room: LiveRoom, draft: Draft, template: JSONObject) -> None:
@@ -150,13 +149,16 @@ class Residence:
         if event.membership != membership or event.state_key != event.sender:
             raise Malformed(f"The event is not the {membership} of its sender.", code="M_INVALID_PARAM")
         if server_of(event.sender) != origin:
-            raise Forbidden(f"{origin} cannot speak for {event.sender}.")
+            raise Malformed(f"{origin} cannot speak for {event.sender}.", "sender", "M_INVALID_PARAM")
         # Since v8: we vouch for whom we let in.
         authorizer = event.content.get("join_authorised_via_users_server")
         if membership == "join" and _is_of(authorizer, self.server):
             await self.joining.authorizer(room, event.sender)
             event = sign_event(event, self.server, self.key)
-        return await self.checks.check(event)
+        try:
+            return await self.checks.check(event)
+        except BadSignature as unsigned:
+            raise Malformed(unsigned.reason, "signatures", "M_INVALID_PARAM") from unsigned
 
     async def _accept(self, event: Event) -> None:
         try:

@@ -10,7 +10,7 @@ from typing import Final
 
 from attrs import frozen
 
-from federation.services.inbox import Inbox
+from federation.services.access import Access
 from federation.services.residence import Residence
 from homeserver.core.events import Event
 from homeserver.core.identifiers import EventID, RoomID, ServerName, UserID, server_of
@@ -38,7 +38,7 @@ class RoomQueries:
     known: KnownEvents
     live_rooms: LiveRooms
     states: RoomStates
-    inbox: Inbox
+    access: Access
     residence: Residence
 
     async def event(self, origin: ServerName, event_id: EventID) -> Event:
@@ -47,7 +47,10 @@ class RoomQueries:
         if entry is None or entry.status is Status.REJECTED:
             raise NotFound("There is no such event.")
         room = await self._room(origin, entry.event.room_id)
-        return (await self._shown(origin, room, [entry]))[0]
+        shown = await self._shown(origin, room, [entry])
+        if not shown:
+            raise NotFound("There is no such event.")
+        return shown[0]
 
     async def state(self, origin: ServerName, room_id: RoomID, event_id: EventID) -> tuple[list[Event], list[Event]]:
         """The state before an event, and its auth chain.  Raises NotFound, Forbidden."""
@@ -55,6 +58,7 @@ class RoomQueries:
         entry = await self.known.by_id(event_id)
         state = None
         if entry is not None and entry.event.room_id == room_id and entry.status is not Status.REJECTED:
+            await self._require_present(origin, room, entry)
             state = await self.states.before(room.nid, entry)
         if state is None:
             raise NotFound("The state before this event is not known here.")
@@ -63,10 +67,11 @@ class RoomQueries:
 
     async def event_auth(self, origin: ServerName, room_id: RoomID, event_id: EventID) -> list[Event]:
         """The auth chain of an event.  Raises NotFound, Forbidden."""
-        await self._room(origin, room_id)
+        room = await self._room(origin, room_id)
         entry = await self.known.by_id(event_id)
         if entry is None or entry.event.room_id != room_id:
             raise NotFound("There is no such event in this room.")
+        await self._require_present(origin, room, entry)
         return await self.residence.auth_chain([entry.event])
 
     async def backfill(
@@ -99,15 +104,18 @@ class RoomQueries:
         room = await self.live_rooms.find(room_id)
         if room is None or self.server not in room.servers:
             raise NotFound("This server is not in that room.")
-        if origin not in room.servers and origin not in await self._servers_once(room):
+        if origin not in room.servers and not _had_to_do_with(room, origin):
             raise Forbidden(f"{origin} is not in that room.")
-        if not await self.inbox.admits(room, origin):
-            raise Forbidden(f"{origin} is denied by this room's ACL.")
+        await self.access.require(room, origin)
         return room
 
-    async def _servers_once(self, room: LiveRoom) -> set[ServerName]:
-        """Servers whose users have, or had, to do with the room: they may see what was theirs to see."""
-        return {server_of(UserID(key)) for kind, key in room.state if kind == "m.room.member"}
+    async def _require_present(self, origin: ServerName, room: LiveRoom, entry: TimelineEvent) -> None:
+        """Raises Forbidden unless *origin* is in the room, or was when the event was sent."""
+        if origin in room.servers:
+            return
+        place = (room.nid, entry.nid, entry.ordering)
+        if "join" not in await self.database.scan(states_at.memberships_before, *place, origin):
+            raise Forbidden(f"{origin} is not in that room.")
 
     async def _walk(
         self,
@@ -125,11 +133,9 @@ class RoomQueries:
         while len(found) < limit:
             for event_id, entry in (await self.known.by_ids(pending - seen)).items():
                 seen.add(event_id)
-                if (
-                    entry.event.room_id == room_id
-                    and entry.status is Status.ACCEPTED
-                    and entry.event.depth >= min_depth
-                ):
+                # What follows a soft-failed event leads to it; nothing else does.
+                known = entry.status in {Status.ACCEPTED, Status.SOFT_FAILED}
+                if known and entry.event.room_id == room_id and entry.event.depth >= min_depth:
                     heappush(heap, (-entry.event.depth, event_id, entry))
             if not heap:
                 break
@@ -139,10 +145,18 @@ class RoomQueries:
         return found
 
     async def _shown(self, origin: ServerName, room: LiveRoom, entries: Sequence[TimelineEvent]) -> list[Event]:
-        """What *origin* may not see it gets redacted: it needs the shape of the DAG."""
-        return [
-            entry.event if await self._may_see(origin, room, entry) else redact_event(entry.event) for entry in entries
-        ]
+        """
+        What *origin* may not see it gets redacted: it needs the shape of the DAG.
+
+        A server that has left gets nothing of that kind.
+        """
+        shown: list[Event] = []
+        for entry in entries:
+            if await self._may_see(origin, room, entry):
+                shown.append(entry.event)
+            elif origin in room.servers:
+                shown.append(redact_event(entry.event))
+        return shown
 
     async def _may_see(self, origin: ServerName, room: LiveRoom, entry: TimelineEvent) -> bool:
         place = (room.nid, entry.nid, entry.ordering)
@@ -155,3 +169,8 @@ class RoomQueries:
         if not (present and visibility in {"shared", "world_readable"}):
             memberships = await self.database.scan(states_at.memberships_before, *place, origin)
         return server_may_see(entry.event, origin, visibility=visibility, memberships=memberships, joined_later=present)
+
+
+def _had_to_do_with(room: LiveRoom, server: ServerName) -> bool:
+    """Whether users of *server* were in the room or invited to it: what was theirs to see they may see."""
+    return any(kind == "m.room.member" and server_of(UserID(key)) == server for kind, key in room.state)

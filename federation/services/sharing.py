@@ -1,10 +1,10 @@
-"""Work that several ask for at once and that is done once."""
+"""Work that several ask for at once and that is done once, or by one after the other."""
 
 from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, Generic, TypeVar
 
-from attrs import define, field
-from twisted.internet.defer import Deferred
+from attrs import define, field, frozen
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.python.failure import Failure
 
 K = TypeVar("K", bound=Hashable)
@@ -36,3 +36,20 @@ class Shared(Generic[K, V]):
                 waiter.errback(result)
             else:
                 waiter.callback(result)
+
+
+@frozen(eq=False)
+class Turn(Generic[K]):
+    """A block that is entered by one at a time for each *key*; who waits is let in in order."""
+
+    locks: dict[K, DeferredLock]
+    key: K
+
+    async def __aenter__(self) -> None:
+        await self.locks.setdefault(self.key, DeferredLock()).acquire()
+
+    async def __aexit__(self, *_: object) -> None:
+        lock = self.locks[self.key]
+        lock.release()
+        if not lock.locked:
+            del self.locks[self.key]

@@ -16,7 +16,7 @@ from homeserver.services.admission import change_state, store_event, summary_of
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.live_rooms import LiveRooms
 from homeserver.services.outliers import room_for, store_outliers
-from homeserver.store import backward_extremities, room_summaries, rooms, state
+from homeserver.store import backward_extremities, events, room_summaries, rooms, state
 from homeserver.store.database import Database
 from homeserver.store.room_heads import NEWEST
 from homeserver.store.write import Write
@@ -31,15 +31,19 @@ class Arrival:
     known: KnownEvents
     live_rooms: LiveRooms
 
-    async def arrive(self, join: Event, room_state: Sequence[Event], auth_chain: Iterable[Event]) -> None:
+    async def arrive(self, join: Event, room_state: Sequence[Event], auth_chain: Iterable[Event]) -> bool:
         """
         The room is here: its state is *room_state*, and *join* is the newest event.
 
-        What this server knew of the room from an earlier stay is kept; there is a gap in its history.
+        What this server knew of the room from an earlier stay is kept; there is a gap in its history.  False, and
+        nothing is changed: another user of this server is in the room by now, and so is the room.
         """
         lock = self.live_rooms.lock(join.room_id)
         await lock.acquire()
         try:
+            room = await self.live_rooms.find(join.room_id)
+            if room is not None and self.server in room.servers:
+                return False
             await self.database.write_long(
                 _arrive,
                 self.server,
@@ -47,9 +51,10 @@ class Arrival:
                 {event.key: TimelineEvent(event, 0, None, Status.OUTLIER) for event in room_state},
                 [TimelineEvent(event, 0, None, Status.OUTLIER) for event in auth_chain],
             )
-        finally:
             self.live_rooms.drop([join.room_id])
             self.known.forget(join.event_id)
+            return True
+        finally:
             lock.release()
 
 
@@ -78,7 +83,11 @@ def _arrive(
     rooms.advance(tx, nid, present.generation, (event.event_id,))
     rooms.set_joined(tx, nid, True)
     _summarize(tx, nid, {**room_state, event.key: join})
+    # Who comes back may find that nothing has happened meanwhile.
+    statuses = events.statuses_of(tx.connection, event.prev_events)
     for event_id in event.prev_events:
+        if statuses.get(event_id, Status.OUTLIER) is not Status.OUTLIER:
+            continue
         backward_extremities.insert(tx, nid, event_id, ordering_at(joined_at))
 
 

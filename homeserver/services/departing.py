@@ -8,7 +8,7 @@ from attrs import define
 
 from homeserver.core.drafts import Draft
 from homeserver.core.events import Event
-from homeserver.core.identifiers import RoomID, ServerName, UserID, server_of
+from homeserver.core.identifiers import RoomID, ServerName, UserID, is_user_id, server_of
 from homeserver.core.log import MEMBERSHIP
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.live_rooms import LiveRoom, LiveRooms
@@ -54,7 +54,7 @@ class Departing:
         if room is not None and self.server in room.servers:
             await self.timeline.send(room_id, Draft("m.room.member", user_id, content, user_id))
         else:
-            await self.remote.leave(user_id, room_id, [server_of(row.sender)], content)
+            await self.remote.leave(user_id, room_id, _servers_of(row), content)
 
     async def kick(self, sender: UserID, room_id: RoomID, target: UserID, *, reason: str | None = None) -> None:
         """The target is taken out of the room.  Raises NotInRoom, Forbidden."""
@@ -104,6 +104,12 @@ class Departing:
         if reason is not None:
             content["reason"] = reason
         await self.timeline.send(room_id, Draft("m.room.member", sender, dict(content), target))
+
+
+def _servers_of(row: Membership) -> list[ServerName]:
+    """Servers that know a room which is not here: of who sent the invite, and of whose events it or a knock showed."""
+    senders = [row.sender, *(str(event.get("sender")) for event in row.stripped_state or ())]
+    return list(dict.fromkeys(server_of(UserID(sender)) for sender in senders if is_user_id(sender)))
 
 
 def _forget(tx: Write, row: Membership) -> None:

@@ -26,10 +26,12 @@ from federation.http.server.events import ServerEventEndpoints
 from federation.http.server.membership import ServerMembershipEndpoints
 from federation.http.server.queries import QueryEndpoints
 from federation.http.server.transactions import TransactionEndpoints
+from federation.services.access import Access
 from federation.services.ancestry import Ancestry
 from federation.services.backfill import Backfill
 from federation.services.destinations import Destinations
 from federation.services.distribution import Distribution
+from federation.services.entering import Entering
 from federation.services.ephemeral import EphemeralReceiver, EphemeralSender
 from federation.services.handshakes import Handshakes
 from federation.services.inbox import Inbox
@@ -230,8 +232,9 @@ class FederatedServer:
         history = History(database, known, live_rooms, states, redactions)
         ancestry = Ancestry(peers, checks, known, outliers)
         handshakes = Handshakes(name, key, peers, checks, opaque_id)
+        access, entering = Access(known), Entering(clock)
         self.remote_rooms = remote_rooms = RemoteRooms(
-            name, clock, database, peers, checks, handshakes, ancestry, arrival, acceptance, live_rooms
+            name, clock, database, peers, checks, handshakes, ancestry, arrival, acceptance, live_rooms, entering
         )
         self.backfill = Backfill(name, peers, checks, ancestry, history, known, live_rooms)
         self.memberships = memberships = Memberships(database, tail)
@@ -254,13 +257,15 @@ class FederatedServer:
             database, name, clock, serial, memberships, wakeups, PresenceSettings()
         )
         self.receipts = receipts = Receipts(name, database, clock, known, memberships, Threads(known))
-        ephemeral = EphemeralReceiver(clock, live_rooms, typing, receipts, presence)
-        self.inbox = inbox = Inbox(checks, ancestry, acceptance, known, live_rooms, ephemeral.receivers())
-        self.residence = residence = Residence(
-            name, key, checks, inbox, composer, acceptance, known, live_rooms, states, joining, inviting
+        ephemeral = EphemeralReceiver(clock, live_rooms, access, typing, receipts, presence)
+        invitations = Invitations(name, key, database, checks, live_rooms, access)
+        self.inbox = inbox = Inbox(
+            checks, ancestry, acceptance, known, live_rooms, access, entering, invitations, ephemeral.receivers()
         )
-        invitations = Invitations(name, key, database, checks, live_rooms)
-        room_queries = RoomQueries(name, database, known, live_rooms, states, inbox, residence)
+        self.residence = residence = Residence(
+            name, key, checks, access, composer, acceptance, known, live_rooms, states, joining, inviting
+        )
+        room_queries = RoomQueries(name, database, known, live_rooms, states, access, residence)
         distribution = Distribution(name, database, known, live_rooms)
         around = Surroundings(
             name,
