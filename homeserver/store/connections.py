@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from homeserver.store.settings import DatabaseSettings
+from homeserver.store.snapshots import SnapshotConnection
 
 _PAGE_BYTES = 8192
 _MMAP_BYTES = 1 << 30
@@ -37,8 +38,16 @@ class Kind(Protocol):
     def connect(self, *, writing: bool) -> Connection:
         """A connection that may be used by any thread, by one at a time.  Raises the driver's OperationalError."""
 
-    def begin_read(self, connection: Connection) -> None:
-        """A transaction is open that sees one moment of the database."""
+    def begin_read(self, connection: Connection, *, several: bool) -> None:
+        """
+        What is read next sees one moment of the database.
+
+        *several*: that will be more than one statement; where it is not said and yet happens, SeveralStatements is
+        raised.
+        """
+
+    def end_read(self, connection: Connection) -> None:
+        """What was begun is over."""
 
     def begin_write(self, connection: Connection) -> tuple[int, str]:
         """
@@ -150,8 +159,11 @@ class Sqlite:
                     raise
             time.sleep(_LOCKED_WAIT_SECONDS)
 
-    def begin_read(self, connection: Connection) -> None:
+    def begin_read(self, connection: Connection, *, several: bool) -> None:
         driver_of(connection).execute("BEGIN")
+
+    def end_read(self, connection: Connection) -> None:
+        driver_of(connection).execute("ROLLBACK")
 
     def begin_write(self, connection: Connection) -> tuple[int, str]:
         driver = driver_of(connection)
@@ -197,6 +209,7 @@ class Postgresql:
             poolclass=NullPool,
             isolation_level="AUTOCOMMIT",
             connect_args={
+                "connection_factory": SnapshotConnection,
                 "application_name": "folkmoot",
                 "connect_timeout": 10,
                 # A server that vanished without a word is noticed within half a minute.
@@ -208,16 +221,22 @@ class Postgresql:
 
     def connect(self, *, writing: bool) -> Connection:
         connection = self._engine.connect()
-        if writing:
-            with driver_of(connection).cursor() as cursor:
-                cursor.execute("SHOW synchronous_commit")
-                if cursor.fetchone()[0] in ("off", "local"):
-                    cursor.execute("SET synchronous_commit TO on")
+        with driver_of(connection).cursor() as cursor:
+            if not writing:
+                cursor.execute("SET default_transaction_read_only TO on")
+                return connection
+            cursor.execute("SHOW synchronous_commit")
+            if cursor.fetchone()[0] in ("off", "local"):
+                cursor.execute("SET synchronous_commit TO on")
         return connection
 
-    def begin_read(self, connection: Connection) -> None:
-        with driver_of(connection).cursor() as cursor:
-            cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    def begin_read(self, connection: Connection, *, several: bool) -> None:
+        driver: SnapshotConnection = driver_of(connection)
+        driver.begin_read(several=several)
+
+    def end_read(self, connection: Connection) -> None:
+        driver: SnapshotConnection = driver_of(connection)
+        driver.end_read()
 
     def begin_write(self, connection: Connection) -> tuple[int, str]:
         with driver_of(connection).cursor() as cursor:

@@ -4,9 +4,9 @@ The database: reads, and writes in group commits.
 The only module where database work meets the reactor.  What is passed to it are plain functions of a transaction.
 """
 
-import threading
 from collections.abc import Callable
 from contextvars import copy_context
+from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from sqlalchemy import Connection
@@ -15,9 +15,11 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
 from homeserver.core.log import Position
-from homeserver.store.connections import Kind, cause_of, driver_of, is_driver_failure, kind_of
+from homeserver.store.connections import Kind, cause_of, is_driver_failure, kind_of
 from homeserver.store.failures import Closed, Unavailable
+from homeserver.store.fibers import Fibers
 from homeserver.store.group_commit import GroupCommit, Reactor, Subscriber
+from homeserver.store.readers import FiberReaders, Read, Reader, ThreadReaders
 from homeserver.store.settings import DatabaseSettings
 from homeserver.store.write import Write
 from homeserver.store.writer import Call, Writer
@@ -37,16 +39,18 @@ class Database:
     def __init__(self, reactor: Reactor, kind: Kind, settings: DatabaseSettings) -> None:
         self._reactor = reactor
         self._kind = kind
+        self._pool = ThreadPool(0, settings.pool_size, name="database readers")
+        fibers = None if kind.inline else Fibers(reactor, self._pool)
         self._commits = GroupCommit(
             reactor,
             Writer(kind, settings.patience_seconds),
-            inline=kind.inline,
+            fibers,
             queue_max=settings.write_queue_max,
             batch_max=settings.write_batch_max,
         )
-        self._here = _Reader(kind)
-        self._there = _ThreadReaders(kind)
-        self._pool = ThreadPool(0, settings.pool_size, name="database readers")
+        self._here = Reader(kind)
+        self._fibers = None if fibers is None else FiberReaders(kind, fibers, settings.pool_size)
+        self._threads = ThreadReaders(kind)
         self._pool.start()
         self.closed = False
 
@@ -64,20 +68,18 @@ class Database:
 
     async def read(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What *function* finds; for reads that take well under a millisecond."""
-        if self._kind.inline and not self.closed:
-            return self._here.run(lambda tx: function(tx, *args, **kwargs))
-        return await self.scan(function, *args, **kwargs)
+        if self.closed:
+            raise Closed("The database is closed.")
+        if self._fibers is None:
+            return self._here.run(Read(function, args, kwargs))
+        return await self._fibers.run(Read(function, args, kwargs))
 
     async def scan(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What *function* finds, in a thread: for reads that may take long."""
         if self.closed:
             raise Closed("The database is closed.")
-        context = copy_context()
-
-        def work() -> T:
-            return self._there.run(lambda tx: context.run(function, tx, *args, **kwargs))
-
-        return cast(T, await deferToThreadPool(cast(Any, self._reactor), self._pool, work))
+        read = Read(partial(cast(Any, copy_context().run), function), args, kwargs)
+        return cast(T, await deferToThreadPool(cast(Any, self._reactor), self._pool, self._threads.run, read))
 
     def write(self, function: Callable[Concatenate[Write, P], T], *args: P.args, **kwargs: P.kwargs) -> "Deferred[T]":
         """
@@ -103,9 +105,11 @@ class Database:
         """All that was accepted is done, and every connection closed."""
         await self._commits.close()
         self.closed = True
+        if self._fibers is not None:
+            await self._fibers.close()
         self._pool.stop()
         self._here.close()
-        self._there.close()
+        self._threads.close()
 
 
 def open_database(settings: DatabaseSettings, reactor: Reactor) -> Database:
@@ -120,81 +124,6 @@ def open_database(settings: DatabaseSettings, reactor: Reactor) -> Database:
         if is_driver_failure(error):
             raise Unavailable(f"The database cannot be opened: {cause_of(error)}") from error
         raise
-
-
-class _Reader:
-    """A connection that reads, for one thread at a time."""
-
-    def __init__(self, kind: Kind) -> None:
-        self._kind = kind
-        self._connection: Connection | None = None
-
-    def run(self, function: Callable[[Connection], T]) -> T:
-        """What *function* finds; a connection that turns out broken is made anew, once."""
-        stale = self._connection is not None
-        try:
-            return self._run(function)
-        except Exception as error:
-            if not is_driver_failure(error) or self._connection is not None:
-                raise
-            if not stale:
-                raise Unavailable(f"The database cannot be reached: {cause_of(error)}") from error
-        return self.run(function)
-
-    def _run(self, function: Callable[[Connection], T]) -> T:
-        if self._connection is None:
-            self._connection = self._kind.connect(writing=False)
-        connection = self._connection
-        try:
-            self._kind.begin_read(connection)
-            result = function(connection)
-            _end(connection)
-        except BaseException:
-            self._recover(connection)
-            raise
-        return result
-
-    def _recover(self, connection: Connection) -> None:
-        """The connection is without a transaction, or there is none."""
-        try:
-            if not self._kind.is_lost(connection):
-                _end(connection)
-        except Exception:
-            connection.invalidate()
-        if self._kind.is_lost(connection) and not self._kind.inline:
-            self.close()
-
-    def close(self) -> None:
-        if self._connection is not None:
-            connection, self._connection = self._connection, None
-            connection.invalidate()
-            connection.close()
-
-
-class _ThreadReaders:
-    """A reader for each thread that comes."""
-
-    def __init__(self, kind: Kind) -> None:
-        self._kind = kind
-        self._of_thread = threading.local()
-        self._all: list[_Reader] = []
-
-    def run(self, function: Callable[[Connection], T]) -> T:
-        reader: _Reader | None = getattr(self._of_thread, "reader", None)
-        if reader is None:
-            reader = self._of_thread.reader = _Reader(self._kind)
-            self._all.append(reader)
-        return reader.run(function)
-
-    def close(self) -> None:
-        for reader in self._all:
-            reader.close()
-
-
-def _end(connection: Connection) -> None:
-    cursor: Any = driver_of(connection).cursor()
-    cursor.execute("ROLLBACK")
-    cursor.close()
 
 
 def _nothing(tx: Write) -> None:

@@ -3,8 +3,9 @@ Group commit: whatever waits is written in one transaction, and made durable by 
 
 Where statements cost microseconds (SQLite), a batch runs in the reactor's thread and only its commit, the wait for the
 disk, in the writer's thread: measured, a thread that runs statements beside a busy reactor waits for the interpreter's
-lock at every one of them.  Where a statement is a round trip (PostgreSQL), where a batch holds a long write, or where
-another process has locked the file, the whole batch runs in the writer's thread.
+lock at every one of them.  Where a statement is a round trip (PostgreSQL), a batch runs in a fiber of the reactor's
+thread, which goes on meanwhile.  Where a batch holds a long write, or another process has locked the file, the whole
+batch runs in the writer's thread.
 """
 
 import sys
@@ -23,6 +24,7 @@ from twisted.python.failure import Failure
 from homeserver.core.log import LogEntry
 from homeserver.store.connections import Locked
 from homeserver.store.failures import Closed, Overloaded
+from homeserver.store.fibers import Fibers, WireReactor
 from homeserver.store.writer import Batch, Call, Failed, Writer
 
 INLINE_SECONDS_MAX = 0.004
@@ -40,7 +42,7 @@ Subscriber: TypeAlias = Callable[[tuple[LogEntry, ...]], None]
 Job: TypeAlias = tuple[Callable[[], Any], Callable[[Any], None], Callable[[Exception], None]]
 
 
-class Reactor(Protocol):
+class Reactor(WireReactor, Protocol):
     """What the database asks of the reactor."""
 
     def callLater(self, delay: float, callable: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -62,10 +64,13 @@ class GroupCommit:
 
     _log = Logger()
 
-    def __init__(self, reactor: Reactor, writer: Writer, *, inline: bool, queue_max: int, batch_max: int) -> None:
+    def __init__(
+        self, reactor: Reactor, writer: Writer, fibers: Fibers | None, *, queue_max: int, batch_max: int
+    ) -> None:
+        """*fibers*: where short writes run; None: inline."""
         self._reactor = reactor
         self._writer = writer
-        self._inline = inline
+        self._fibers = fibers
         self._queue_max = queue_max
         self._batch_max = batch_max
         self._waiting: deque[_Waiting] = deque()
@@ -114,16 +119,18 @@ class GroupCommit:
             if self._closed is not None:
                 self._submit(self._writer.close, lambda _: self._stop(None), self._stop)
             return
-        if self._inline and not self._waiting[0].long:
-            self._begin_inline()
-        else:
+        if self._waiting[0].long:
             self._begin_in_thread(self._take())
+        elif self._fibers is not None:
+            self._begin_in_fiber(self._fibers, self._take())
+        else:
+            self._begin_inline()
 
     def _take(self) -> list[_Waiting]:
-        """What goes first: long writes and short ones do not share a batch where short ones run inline."""
+        """What goes first: long writes and short ones do not share a batch."""
         taken: list[_Waiting] = []
         while self._waiting and len(taken) < self._batch_max:
-            if self._inline and taken and self._waiting[0].long != taken[0].long:
+            if taken and self._waiting[0].long != taken[0].long:
                 break
             taken.append(self._waiting.popleft())
         return taken
@@ -145,6 +152,12 @@ class GroupCommit:
             lambda: self._writer.commit(done),
             lambda _: self._answer(begun, done),
             lambda error: self._fail(begun, error),
+        )
+
+    def _begin_in_fiber(self, fibers: Fibers, batch: list[_Waiting]) -> None:
+        calls = [waiting.call for waiting in batch]
+        fibers.run(lambda: self._writer.perform(calls)).addCallbacks(
+            lambda done: self._answer(batch, done), lambda failure: self._fail(batch, failure.value)
         )
 
     def _begin_in_thread(self, batch: list[_Waiting]) -> None:

@@ -25,6 +25,7 @@ from homeserver.store.connections import (
     is_spoiled,
 )
 from homeserver.store.failures import Duplicate, OutcomeUnknown, Unavailable
+from homeserver.store.fibers import blocking
 from homeserver.store.prepared import Prepared
 from homeserver.store.schema.log import log, log_head
 from homeserver.store.write import Write, entries_of
@@ -172,7 +173,8 @@ class Writer:
             raise Unavailable(f"The database cannot write: {cause_of(error)}") from error
         self._drop()
         try:
-            committed = self._kind.outcome(self._open_patiently(deadline), batch.transaction)
+            connection = self._open_patiently(deadline)
+            committed = blocking(lambda: self._kind.outcome(connection, batch.transaction))
         except Exception as silence:
             raise OutcomeUnknown("The connection broke during a commit.") from silence
         if not committed:
@@ -250,6 +252,9 @@ class Writer:
         return self._connection
 
     def _open_patiently(self, deadline: float) -> Connection:
+        return self._connection or blocking(lambda: self._connect_patiently(deadline))
+
+    def _connect_patiently(self, deadline: float) -> Connection:
         while True:
             try:
                 return self._open()
