@@ -51,6 +51,7 @@ from homeserver.services.callers import Caller
 from homeserver.services.device_erasure import DeviceErasure
 from homeserver.services.ports import PeerUnreachable
 from homeserver.services.sessions import NewSession
+from homeserver.store import devices
 from homeserver.store.database import Database
 from tests.accounts import Accounts
 from tests.client import Client, Tokens, a_site
@@ -167,9 +168,9 @@ class Encryption:
     async def user(self, user_id: UserID, *device_ids: DeviceID) -> None:
         """An account with these devices, whose tokens are ``localpart/DEVICE``; a device's name is its ID."""
         localpart = user_id[1:].partition(":")[0]
-        for index, device_id in enumerate(device_ids):
+        for device_id in device_ids:
             new = NewSession(device_id, device_id)
-            if index == 0 and self.server == HERE:
+            if self.server == HERE and not await self.database.read(devices.ids_of, user_id):
                 await self.accounts.register(localpart, new)
             else:
                 await self.accounts.sessions.open(user_id, new)

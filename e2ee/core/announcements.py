@@ -32,8 +32,9 @@ class Differences:
 
 def differences(now: PublicKeys, announced: Mapping[DeviceID, str], announced_signing: str) -> Differences:
     """How *now* differs from the digests of what was announced."""
+    devices = sorted(now.devices.values(), key=lambda device: device.device_id)
     return Differences(
-        [device for device in now.devices.values() if announced.get(device.device_id) != device_digest(device)],
+        [device for device in devices if announced.get(device.device_id) != device_digest(device)],
         sorted(announced.keys() - now.devices.keys()),
         signing_digest(now) != announced_signing,
     )
