@@ -11,7 +11,16 @@ from attrs import define
 from homeserver.core.auth_events import CREATE, POWER_LEVELS
 from homeserver.core.canonical import JSON, JSONObject
 from homeserver.core.drafts import Draft, Transaction
-from homeserver.core.identifiers import EventID, RoomAlias, RoomID, ServerName, UserID, parse_room_alias, server_of
+from homeserver.core.identifiers import (
+    EventID,
+    RoomAlias,
+    RoomID,
+    ServerName,
+    UserID,
+    parse_room_alias,
+    parse_user_id,
+    server_of,
+)
 from homeserver.core.malformed import Malformed
 from homeserver.core.power_levels import power_levels_of
 from homeserver.services.aliases import Aliases
@@ -76,7 +85,7 @@ class Sending:
             await self._require_aliases(room, content)
         if event_type == "m.room.member" and _is_remote_invite(content, state_key, self.server):
             # Its server must sign and be told, and the event is made by that.
-            return await self.inviting.invite_as(caller.user_id, room_id, UserID(state_key), content)
+            return await self.inviting.invite_as(caller.user_id, room_id, parse_user_id(state_key), content)
         draft = Draft(event_type, caller.user_id, content, state_key, origin_server_ts=origin_server_ts)
         return await self.timeline.send(room_id, draft)
 

@@ -1,6 +1,5 @@
 """Tests of homeserver.services.visible_history: events whose state before is not that of their place."""
 
-from homeserver.core.canonical import JSONObject
 from homeserver.core.drafts import Draft
 from homeserver.core.identifiers import EventID, UserID
 from homeserver.core.timeline import Ordering, TimelineEvent, ordering_at
