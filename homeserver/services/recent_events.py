@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 from attrs import define, field, frozen
 
 from homeserver.core.identifiers import EventID, RoomID
-from homeserver.core.log import EVENT, LogEntry
+from homeserver.core.log import EVENT, REDACTED, LogEntry
 from homeserver.core.timeline import Ordering, TimelineEvent, ordering_at
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.log_tail import LogTail
@@ -21,6 +21,8 @@ KEPT: Final = 50
 """Events a room whose IDs are in memory: what most clients ask for, and more."""
 BEGINNING: Final = Ordering(-(2**62))
 """Before every event."""
+LAST_MAX: Final = 2_000
+"""Rooms whose last window is in memory."""
 INLINE_MAX: Final = 100
 """Rooms that are read at once without leaving the reactor's thread."""
 
@@ -51,6 +53,9 @@ class Window:
     limited: bool
 
 
+_NEVER: Final = (Ordering(0), Ordering(-1), Window((), False))
+
+
 @define(eq=False)
 class _Recent:
     """*places* are all events at orderings in ``(after, upto]``, oldest first."""
@@ -71,13 +76,18 @@ class RecentEvents:
     known: KnownEvents
     rooms_max: int = 10_000
     _rooms: OrderedDict[RoomID, _Recent] = field(init=False, factory=OrderedDict)
+    _last: dict[RoomID, tuple[Ordering, Ordering, Window]] = field(init=False, factory=dict)
+    """The last window of each room, with its ends."""
 
     async def latest(self, stretch: Stretch) -> Window:
         """The window that *stretch* asks for."""
-        return (await self.latest_of((stretch,)))[0]
+        window = self._again(stretch)
+        return (await self.latest_of((stretch,)))[0] if window is None else window
 
     async def latest_of(self, stretches: Sequence[Stretch]) -> list[Window]:
         """The windows that *stretches* ask for, in their order, in three reads of the store at most."""
+        if len(stretches) == 1 and (window := self._again(stretches[0])) is not None:
+            return [window]
         await self._catch_up(stretches)
         found = [self._cached(stretch) for stretch in stretches]
         deep = [index for index, places in enumerate(found) if places is None]
@@ -86,16 +96,27 @@ class RecentEvents:
             read = await self._read([Span(each.room_nid, each.after, each.upto, each.limit + 1) for each in asked])
             for index, places in zip(deep, read, strict=True):
                 found[index] = places
-        return await self._windows(stretches, [places or [] for places in found])
+        answers = await self._windows(stretches, [places or [] for places in found])
+        for stretch, window in zip(stretches, answers, strict=True):
+            self._last[stretch.room_id] = (stretch.after, stretch.upto, window)
+        return answers
 
     def follow(self, entries: Sequence[LogEntry]) -> None:
         """The rooms that the entries name have newer events."""
         for entry in entries:
+            if entry.kind == REDACTED or len(self._last) > LAST_MAX:
+                self._last.clear()
             if entry.kind == EVENT:
                 recent = self._rooms.get(RoomID(entry.subject))
                 if recent is not None and not recent.overtaken:
                     recent.overtaken = True
                     recent.upto = Ordering(ordering_at(entry.position) - 1)
+
+    def _again(self, stretch: Stretch) -> Window | None:
+        """What was answered last in the room, if that is what is asked: who waits for news mostly asks for the same."""
+        after, upto, window = self._last.get(stretch.room_id, _NEVER)
+        is_same = after == stretch.after and upto == stretch.upto
+        return window if is_same and not window.limited and len(window.events) <= stretch.limit else None
 
     async def _catch_up(self, stretches: Sequence[Stretch]) -> None:
         """The rooms are in memory up to the head of the log, unless it moves on meanwhile."""
