@@ -3,11 +3,11 @@
 import os
 from typing import Final
 
-SERVERS: Final[tuple[str, ...]] = ()
-"""``("folkmoot",)`` as soon as it can play; FOLKMOOT_TEST_CRASH="folkmoot" replaces it for one run."""
+SERVERS: Final = ("folkmoot",)
+"""FOLKMOOT_TEST_CRASH="synapse" replaces it for one run, to judge the trials themselves."""
 
 
 def chosen_servers() -> list[str]:
-    """Those of this run; with none, pytest says of each test that it was skipped."""
+    """Those of this run."""
     chosen = os.environ.get("FOLKMOOT_TEST_CRASH")
     return chosen.split(",") if chosen else list(SERVERS)

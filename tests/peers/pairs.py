@@ -14,8 +14,8 @@ from scripts.laboratory.homeservers import Homeserver, find_place
 from scripts.laboratory.link import Link
 from scripts.laboratory.synapse import make_synapse
 
-SERVER_PAIRS: Final = (("synapse", "synapse"),)
-"""The default run; FOLKMOOT_TEST_PAIRS="folkmoot-folkmoot,folkmoot-synapse" replaces it for one run."""
+SERVER_PAIRS: Final = (("folkmoot", "folkmoot"), ("folkmoot", "synapse"))
+"""The default run; FOLKMOOT_TEST_PAIRS="synapse-synapse" replaces it for one run, to judge the scenarios themselves."""
 
 _MAKERS: Final[dict[str, Callable[..., Homeserver]]] = {"folkmoot": make_folkmoot, "synapse": make_synapse}
 
