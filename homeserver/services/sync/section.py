@@ -11,7 +11,7 @@ from typing import Protocol
 from attrs import define, field, frozen
 
 from homeserver.core.canonical import JSONObject
-from homeserver.core.filters import Filter, RoomFilter
+from homeserver.core.filters import Filter
 from homeserver.core.identifiers import DeviceID, RoomID, UserID
 from homeserver.core.log import LogEntry, Position
 from homeserver.core.sync_tokens import PaginationToken, SyncToken
@@ -79,10 +79,6 @@ class SyncSpan:
     def after(self) -> Position:
         """The position of *since*; before everything for a first sync."""
         return Position(0) if self.since is None else self.since.position
-
-    @property
-    def wants_rooms(self) -> RoomFilter:
-        return self.filter.room
 
 
 @define(eq=False)
