@@ -35,13 +35,15 @@ REFUSALS: Final[dict[type[Exception], tuple[int, str]]] = {
     r.InvalidParameter: (400, "M_INVALID_PARAM"),
     r.Exclusive: (400, "M_EXCLUSIVE"),
     r.BadSignature: (401, "M_UNAUTHORIZED"),
-    r.Unreachable: (502, "M_UNKNOWN"),
+    # The request names what only another server has, and that server is not to be had: for the client it is not there.
+    # A 5xx would say that this server is at fault, and monitoring would wake its operators for a peer's outage.
+    r.Unreachable: (404, "M_NOT_FOUND"),
     r.UnableToAuthorizeJoin: (400, "M_UNABLE_TO_AUTHORISE_JOIN"),
     r.UnableToGrantJoin: (400, "M_UNABLE_TO_GRANT_JOIN"),
     r.InteractiveAuthRequired: (401, "M_UNAUTHORIZED"),
     r.ServerManaged: (405, "M_BAD_JSON"),
-    PeerUnreachable: (502, "M_UNKNOWN"),
-    PeerFault: (502, "M_UNKNOWN"),
+    PeerUnreachable: (404, "M_NOT_FOUND"),
+    PeerFault: (404, "M_NOT_FOUND"),
 }
 """A subclass that is not named here is its nearest superclass; a test names them all."""
 

@@ -17,8 +17,6 @@ from scripts.laboratory.homeservers import Homeserver
 
 ANSWER_SECONDS_MAX = 40
 SHOWN_BYTES = 600
-# What a server says when another, that it was sent to, is not there or talks nonsense.
-ABOUT_PEERS = (502, 504)
 BAD_TOKENS = ("nonsense", "", "a" * 5000, "\u00e9", "Bearer")
 # These end the session or the user that the next requests need; a fresh user makes each of them.
 _FATAL = {"logout", "logout_all", "deactivateAccount", "changePassword", "deleteDevice", "deleteDevices"}
@@ -206,7 +204,7 @@ def _is_unserved(status: int, body: bytes) -> bool:
 
 def _fault_of(status: int, content_type: str, body: bytes) -> str | None:
     """What is wrong with an answer; None when nothing is."""
-    if status >= 500 and status not in ABOUT_PEERS:
+    if status >= 500:
         return f"{status} {body[:SHOWN_BYTES]!r}"
     if 400 <= status < 500 and content_type.startswith("application/json"):
         try:

@@ -25,10 +25,10 @@ class TableTests(TestCase):
         self.assertEqual([], sorted(missing))
 
     def test_statuses_and_codes_are_of_the_spec(self) -> None:
-        """Refusals are the client's affair or a peer's, never ours."""
+        """Refusals are the client's affair or a peer's; 5xx is for our own faults alone."""
         for class_, (status, code) in REFUSALS.items():
             with self.subTest(refusal=class_.__name__):
-                self.assertTrue(400 <= status < 500 or status in {502, 504})
+                self.assertTrue(400 <= status < 500)
                 self.assertTrue(code.startswith("M_"))
 
     def test_a_refusal_that_is_not_named_is_what_it_derives_from(self) -> None:
@@ -76,7 +76,7 @@ class BodiesTests(TestCase):
         fault = refused(PeerFault("evil.example", 400, "M_<script>"))
         unreachable = refused(PeerUnreachable("gone.example", "connection refused"))
 
-        self.assertEqual((502, 502), (fault.code, unreachable.code))
+        self.assertEqual((404, 404), (fault.code, unreachable.code))
         self.assertIn(b"evil.example", fault.body)
         self.assertNotIn(b"script", fault.body)
 

@@ -50,7 +50,7 @@ class MembershipTests(RoomAPICase):
         for refused in (outsider, powerless, present):
             self.assert_refused(403, "M_FORBIDDEN", refused)
         self.assert_refused(404, "M_NOT_FOUND", nobody)
-        self.assertEqual(502, unreachable.status)
+        self.assertEqual(404, unreachable.status)
         self.assert_refused(400, "M_INVALID_PARAM", by_address)
 
     async def test_leaving(self) -> None:

@@ -41,7 +41,7 @@ class ProfileTests(DatabaseCase):
 
         self.assertEqual({"displayname": "Carol"}, (await self.stranger.get(f"{PROFILE}/@carol:elsewhere.org")).json)
         self.assertEqual((404, "M_NOT_FOUND"), _seen(await self.stranger.get(f"{PROFILE}/@nobody:localhost")))
-        self.assertEqual((502, "M_UNKNOWN"), _seen(await self.stranger.get(f"{PROFILE}/@nobody:silent.org")))
+        self.assertEqual((404, "M_NOT_FOUND"), _seen(await self.stranger.get(f"{PROFILE}/@nobody:silent.org")))
 
     async def test_bad_values(self) -> None:
         """Each with the spec's code."""
