@@ -374,7 +374,7 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     presence = PresenceBoard(database, name, reactor, serial, memberships, wakeups, settings.presence)
     parts.callback(presence.stop)
     threads = Threads(known_events)
-    receipts = Receipts(name, database, reactor, known_events, memberships, threads)
+    receipts = Receipts(database, reactor, known_events, memberships, threads)
     read_markers = ReadMarkers(database, memberships, receipts)
     summaries = Summaries(database)
     pushed = PushedEvents(database, known_events, threads, summaries)

@@ -80,7 +80,7 @@ class SyncServices:
         self.typing = Typing(clock, self.serial, self.memberships, self.wakeups)
         self.presence = PresenceBoard(database, server, clock, self.serial, self.memberships, self.wakeups, presence)
         self.threads = Threads(known)
-        self.receipts = Receipts(server, database, clock, known, self.memberships, self.threads)
+        self.receipts = Receipts(database, clock, known, self.memberships, self.threads)
         self.read_markers = ReadMarkers(database, self.memberships, self.receipts)
         self.summaries = Summaries(database)
         self.pushed = PushedEvents(database, known, self.threads, self.summaries)

@@ -46,6 +46,16 @@ class Presence:
             other.status_msg,
         )
 
+    def within_bounds(self, now_ms: int) -> "Presence":
+        """The same as another server may say it: with no longer status than our own users, nor activity to come."""
+        status, active = self.status_msg, self.last_active_ms
+        return Presence(
+            self.state,
+            self.currently_active and self.state == "online",
+            None if status is None else status[:STATUS_CHARACTERS_MAX],
+            None if active is None else max(0, min(active, now_ms)),
+        )
+
     def content(self, now_ms: int) -> JSONObject:
         """The content of an ``m.presence``."""
         content: JSONObject = {"presence": self.state}
@@ -90,18 +100,6 @@ def next_change_ms(devices: Iterable[DevicePresence], last_active_ms: int | None
     if times and last_active_ms is not None:
         times += [last_active_ms + ACTIVE_FOR_MS, last_active_ms + IDLE_AFTER_MS]
     return min((time for time in times if time > now_ms), default=None)
-
-
-def remote_presence(
-    state: PresenceState, last_active_ago_ms: int | None, status_msg: str | None, currently_active: bool, now_ms: int
-) -> Presence:
-    """What another server says of a user of its own, as it is shown here.  Spec: server-server-api#presence"""
-    return Presence(
-        state,
-        currently_active and state == "online",
-        None if status_msg is None else status_msg[:STATUS_CHARACTERS_MAX],
-        None if last_active_ago_ms is None else now_ms - min(max(last_active_ago_ms, 0), now_ms),
-    )
 
 
 def parse_state(text: str) -> PresenceState:

@@ -137,7 +137,7 @@ class PresenceBoard:
         if room_ids:
             known = self._known(user_id)
             known.rooms = room_ids
-            self._show(user_id, known, presence)
+            self._show(user_id, known, presence.within_bounds(now_ms(self.clock)))
 
     async def seen_by(self, user_id: UserID, viewer: UserID) -> Presence:
         """What *viewer* sees of a user.  Raises Forbidden when they share no room."""

@@ -10,7 +10,7 @@ from zlib import crc32
 
 from attrs import define, evolve
 
-from homeserver.core.identifiers import EventID, RoomID, ServerName, UserID, server_of
+from homeserver.core.identifiers import EventID, RoomID, UserID
 from homeserver.core.log import RECEIPT, Position
 from homeserver.core.receipts import READ_TYPES, UNTHREADED, Receipt
 from homeserver.core.relations import MAIN_THREAD
@@ -43,7 +43,6 @@ def user_mark(user_id: UserID) -> int:
 class Receipts:
     """Moves receipts."""
 
-    server: ServerName
     database: Database
     clock: Clock
     known: KnownEvents
@@ -64,14 +63,6 @@ class Receipts:
             raise InvalidParameter("This event is not in that thread.")
         receipt = Receipt(user_id, type_, event_id, thread_id, now_ms(self.clock))
         await self.database.write(_advance, _stored(row.room_nid, room_id, receipt, event), True)
-
-    async def public_between(self, after: Position, upto: Position) -> list[tuple[RoomID, Receipt]]:
-        """The receipts of local users that moved at positions in ``(after, upto]`` and that others may know of."""
-        return [
-            (stored.room_id, receipt_of(stored))
-            for stored in await self.database.read(receipts.logged, after, upto)
-            if stored.type == FEDERATED and server_of(stored.user_id) == self.server
-        ]
 
     async def event_in(self, room_id: RoomID, event_id: EventID) -> TimelineEvent:
         """The event of the room's timeline.  Raises NotFound."""

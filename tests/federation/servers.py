@@ -256,7 +256,7 @@ class FederatedServer:
         self.presence = presence = PresenceBoard(
             database, name, clock, serial, memberships, wakeups, PresenceSettings()
         )
-        self.receipts = receipts = Receipts(name, database, clock, known, memberships, Threads(known))
+        self.receipts = receipts = Receipts(database, clock, known, memberships, Threads(known))
         ephemeral = EphemeralReceiver(clock, live_rooms, access, typing, receipts, presence)
         invitations = Invitations(name, key, database, checks, live_rooms, access)
         self.inbox = inbox = Inbox(

@@ -12,7 +12,6 @@ from homeserver.core.presence import (
     Presence,
     next_change_ms,
     presence_of,
-    remote_presence,
 )
 
 devices = st.lists(
@@ -53,7 +52,7 @@ class PresenceOfTests(TestCase):
 
     def test_what_another_server_says_has_bounds(self) -> None:
         """No status message is longer than one of our own, and nobody was active in the future."""
-        shown = remote_presence("unavailable", -5, "x" * 10_000, True, 100)
+        shown = Presence("unavailable", True, "x" * 10_000, 105).within_bounds(100)
 
         self.assertFalse(shown.currently_active)
         self.assertEqual(100, shown.last_active_ms)

@@ -223,16 +223,6 @@ class ReceiptTests(DatabaseCase):
         with self.assertRaises(InvalidParameter):
             await self.services.receipts.advance(ALICE, self.room_id, "m.read", self.event_id, "$another")
 
-    async def test_public_receipts_are_told_to_others(self) -> None:
-        """What the federation passes on holds no private receipts."""
-        before = self.services.tail.head
-        await self.services.receipts.advance(ALICE, self.room_id, "m.read.private", self.event_id)
-        await self.services.receipts.advance(DAVE, self.room_id, "m.read", self.event_id)
-
-        found = await self.services.receipts.public_between(before, self.services.tail.head)
-
-        self.assertEqual([(self.room_id, DAVE)], [(room_id, receipt.user_id) for room_id, receipt in found])
-
     async def test_read_markers_move_forward_only(self) -> None:
         """A fully read marker behind the known one changes nothing."""
         later = await self.services.say(self.room_id, DAVE, "later")
