@@ -5,7 +5,6 @@ Spec: client-server-api#post_matrixclientv3keysquery
 """
 
 from collections.abc import Collection, Mapping
-from typing import Final
 
 from attrs import define, field, frozen
 
@@ -13,9 +12,6 @@ from e2ee.core.cross_signing import MASTER, SELF_SIGNING, USAGES
 from e2ee.core.device_keys import with_name
 from homeserver.core.canonical import JSONObject
 from homeserver.core.identifiers import DeviceID, ServerName, UserID
-
-USERS_MAX: Final = 10_000
-"""Whose keys one request may ask for."""
 
 
 @frozen

@@ -6,7 +6,7 @@ Spec: client-server-api#send-to-device-messaging
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from attrs import define, field, frozen
 
@@ -93,10 +93,7 @@ class ToDevice:
         if device_id in self._empty.get(user_id, ()):
             return ()
         head = self.tail.head
-        batch = await self.database.read(to_device.batch, user_id, device_id)
-        has = rules.acknowledged(since, batch)
-        found = await self.database.read(to_device.waiting, user_id, device_id, has, upto, DELIVERED_AT_ONCE_MAX + 1)
-        oldest = await self.database.read(to_device.oldest, user_id, device_id)
+        batch, has, found, oldest = await self.database.read(_pending, user_id, device_id, since, upto)
         told = found[:DELIVERED_AT_ONCE_MAX]
         now = Batch(upto, told[-1][0]) if len(found) > len(told) else None
         if now is None and batch is not None and told:
@@ -119,6 +116,16 @@ class ToDevice:
         self._empty.move_to_end(user_id)
         while len(self._empty) > self.users_max:
             self._empty.popitem(last=False)
+
+
+def _pending(
+    tx: Any, user_id: UserID, device_id: DeviceID, since: Position | None, upto: Position
+) -> tuple[Batch | None, int, list[tuple[Position, Message]], Position | None]:
+    """The last batch, up to where the client has its messages, the next of them, and where the oldest is."""
+    batch = to_device.batch(tx, user_id, device_id)
+    has = rules.acknowledged(since, batch)
+    found = to_device.waiting(tx, user_id, device_id, has, upto, DELIVERED_AT_ONCE_MAX + 1)
+    return batch, has, found, to_device.oldest(tx, user_id, device_id)
 
 
 def _send(tx: Write, server: ServerName, sending: Sending) -> None:
