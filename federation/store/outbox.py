@@ -6,14 +6,13 @@ from typing import Any, Final
 import orjson
 from attrs import frozen
 from sqlalchemy import Connection, Executable, bindparam, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from federation.core.transactions import EDUS_MAX, OutgoingTransaction, PduPlace
 from federation.store.schema import outbox_edus, outbox_rooms, outbox_transactions
 from homeserver.core.canonical import JSONObject
 from homeserver.core.identifiers import RoomID, ServerName
 from homeserver.core.log import OUTBOX, Position
-from homeserver.store.prepared import Insertion, Prepared, upsert
+from homeserver.store.prepared import Insertion, Prepared, insert_into, upsert
 from homeserver.store.schema.accounts import cursors
 from homeserver.store.write import Write
 
@@ -28,7 +27,7 @@ _ROOMS = Prepared(
 def _widening(dialect: str) -> Executable:
     """An insert that widens the range of a room that is there already; events need not come in order."""
     new: Any = {column.name: bindparam(column.name) for column in outbox_rooms.columns}
-    insertion: Any = (sqlite if dialect == "sqlite" else postgresql).insert(outbox_rooms).values(new)
+    insertion: Any = insert_into(dialect, outbox_rooms).values(new)
     least, greatest = (func.min, func.max) if dialect == "sqlite" else (func.least, func.greatest)
     c, excluded = outbox_rooms.c, insertion.excluded
     return insertion.on_conflict_do_update(  # type: ignore[no-any-return]

@@ -17,7 +17,6 @@ from twisted.python.threadpool import ThreadPool
 from homeserver.core.log import Position
 from homeserver.store.connections import Kind, cause_of, is_driver_failure, kind_of
 from homeserver.store.failures import Closed, Unavailable
-from homeserver.store.fibers import Fibers
 from homeserver.store.group_commit import GroupCommit, Reactor, Subscriber
 from homeserver.store.readers import FiberReaders, Read, Reader, ThreadReaders
 from homeserver.store.settings import DatabaseSettings
@@ -40,7 +39,7 @@ class Database:
         self._reactor = reactor
         self._kind = kind
         self._pool = ThreadPool(0, settings.pool_size, name="database readers")
-        fibers = None if kind.inline else Fibers(reactor, self._pool)
+        fibers = kind.fibers(reactor, self._pool)
         self._commits = GroupCommit(
             reactor,
             Writer(kind, settings.patience_seconds),

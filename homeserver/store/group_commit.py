@@ -22,9 +22,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from homeserver.core.log import LogEntry
-from homeserver.store.connections import Locked
+from homeserver.store.connections import FiberRunner, Locked
 from homeserver.store.failures import Closed, Overloaded
-from homeserver.store.fibers import Fibers, WireReactor
 from homeserver.store.writer import Batch, Call, Failed, Writer
 
 INLINE_SECONDS_MAX = 0.004
@@ -42,7 +41,7 @@ Subscriber: TypeAlias = Callable[[tuple[LogEntry, ...]], None]
 Job: TypeAlias = tuple[Callable[[], Any], Callable[[Any], None], Callable[[Exception], None]]
 
 
-class Reactor(WireReactor, Protocol):
+class Reactor(Protocol):
     """What the database asks of the reactor."""
 
     def callLater(self, delay: float, callable: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -65,7 +64,7 @@ class GroupCommit:
     _log = Logger()
 
     def __init__(
-        self, reactor: Reactor, writer: Writer, fibers: Fibers | None, *, queue_max: int, batch_max: int
+        self, reactor: Reactor, writer: Writer, fibers: FiberRunner | None, *, queue_max: int, batch_max: int
     ) -> None:
         """*fibers*: where short writes run; None: inline."""
         self._reactor = reactor
@@ -154,7 +153,7 @@ class GroupCommit:
             lambda error: self._fail(begun, error),
         )
 
-    def _begin_in_fiber(self, fibers: Fibers, batch: list[_Waiting]) -> None:
+    def _begin_in_fiber(self, fibers: FiberRunner, batch: list[_Waiting]) -> None:
         calls = [waiting.call for waiting in batch]
         fibers.run(lambda: self._writer.perform(calls)).addCallbacks(
             lambda done: self._answer(batch, done), lambda failure: self._fail(batch, failure.value)

@@ -10,13 +10,12 @@ A prepared statement takes a plain ``Connection``; in a writing transaction it i
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import Any, TypeAlias, cast
 
 from attrs import frozen
-from psycopg2.extras import execute_values
 from sqlalchemy import BindParameter, Column, Connection, Executable, Table, bindparam
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ClauseElement
@@ -25,12 +24,6 @@ from sqlalchemy.sql.visitors import iterate
 
 Row: TypeAlias = tuple[Any, ...]
 Conversion: TypeAlias = Callable[[Any], Any]
-
-# Positional parameters on both, so that rows are tuples all the way down.
-_DIALECTS: dict[str, Dialect] = {
-    "sqlite": SQLiteDialect_pysqlite(paramstyle="qmark"),
-    "postgresql": PGDialect_psycopg2(paramstyle="format"),
-}
 
 IN_MAX = 512
 """Values that one statement looks up at once."""
@@ -70,6 +63,16 @@ class _Form:
         return tuple(whole)
 
 
+@cache
+def _dialect(name: str) -> Dialect:
+    # Positional parameters on both, so that rows are tuples all the way down.
+    if name == "sqlite":
+        return SQLiteDialect_pysqlite(paramstyle="qmark")
+    from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
+
+    return PGDialect_psycopg2(paramstyle="format")
+
+
 def _into(dialect: Dialect, kind: Any) -> Conversion | None:
     return kind.dialect_impl(dialect).bind_processor(dialect)  # type: ignore[no-any-return]
 
@@ -79,7 +82,7 @@ def _out_of(dialect: Dialect, kind: Any) -> Conversion | None:
 
 
 def _form(statement: Executable, name: str) -> _Form:
-    dialect = _DIALECTS[name]
+    dialect = _dialect(name)
     assert isinstance(statement, ClauseElement)
     compiled = statement.compile(dialect=dialect)
     assert isinstance(compiled, SQLCompiler)
@@ -192,29 +195,42 @@ class Insertion:
         """*columns*: those of the table when not given."""
         self.table = table
         self.columns = tuple(table.columns if columns is None else columns)
-        self._forms: dict[str, tuple[str, list[tuple[int, Conversion]]]] = {}
+        self._forms: dict[str, tuple[str, str, list[tuple[int, Conversion]]]] = {}
 
     def run(self, tx: Connection, rows: Sequence[Row]) -> None:
         """All *rows* are in the table.  Raises the driver's IntegrityError."""
-        name = tx.dialect.name
+        run_all(tx, [(self, rows)])
+
+    def form(self, name: str) -> tuple[str, str, list[tuple[int, Conversion]]]:
+        """On a database: the statement up to its values, a row of marks for these, and how they are converted."""
         form = self._forms.get(name)
         if form is None:
-            form = self._forms[name] = self._form(name)
-        sql, conversions = form
-        if conversions:
-            rows = [_converted(row, conversions) for row in rows]
-        cursor = tx.connection.dbapi_connection.cursor()  # type: ignore[union-attr]
-        if name == "sqlite":
-            cursor.executemany(sql, rows)
-        else:
-            execute_values(cursor, sql, rows, page_size=1_000)
+            names = ", ".join(f'"{column.name}"' for column in self.columns)
+            marks = ", ".join(("?" if name == "sqlite" else "%s",) * len(self.columns))
+            found = [(index, _into(_dialect(name), column.type)) for index, column in enumerate(self.columns)]
+            conversions = [(index, convert) for index, convert in found if convert is not None]
+            form = f'INSERT INTO "{self.table.name}" ({names}) VALUES ', f"({marks})", conversions
+            self._forms[name] = form
+        return form
 
-    def _form(self, name: str) -> tuple[str, list[tuple[int, Conversion]]]:
-        names = ", ".join(f'"{column.name}"' for column in self.columns)
-        marks = f"({', '.join('?' * len(self.columns))})" if name == "sqlite" else "%s"
-        found = [(index, _into(_DIALECTS[name], column.type)) for index, column in enumerate(self.columns)]
-        conversions = [(index, convert) for index, convert in found if convert is not None]
-        return f'INSERT INTO "{self.table.name}" ({names}) VALUES {marks}', conversions
+
+def run_all(tx: Connection, insertions: Iterable[tuple[Insertion, Sequence[Row]]]) -> None:
+    """All rows of all *insertions* are in their tables, in this order; on PostgreSQL in one round trip."""
+    name = tx.dialect.name
+    cursor = tx.connection.dbapi_connection.cursor()  # type: ignore[union-attr]
+    together: list[bytes] = []
+    for insertion, rows in insertions:
+        if not rows:
+            continue
+        statement, marks, conversions = insertion.form(name)
+        converted = [_converted(row, conversions) for row in rows] if conversions else rows
+        if name == "sqlite":
+            cursor.executemany(statement + marks, converted)
+        else:
+            values = b",".join([cursor.mogrify(marks, row) for row in converted])
+            together.append(statement.encode() + values)
+    if together:
+        cursor.execute(b";".join(together))
 
 
 def upsert(table: Table, *, changed: Sequence[str] | None = None) -> Prepared:
@@ -235,9 +251,17 @@ def insert_new(table: Table) -> Prepared:
     return Prepared(lambda dialect: _insert(dialect, table).on_conflict_do_nothing())
 
 
+def insert_into(dialect: str, table: Table) -> Any:
+    """An insert that may say what is done on conflict."""
+    if dialect == "sqlite":
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql
+
+    return postgresql.insert(table)
+
+
 def _insert(dialect: str, table: Table) -> Any:
-    insertion: Any = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
-    return insertion.values({column.name: bindparam(column.name) for column in table.columns})
+    return insert_into(dialect, table).values({column.name: bindparam(column.name) for column in table.columns})
 
 
 def _tables(statement: Executable) -> Iterable[str]:

@@ -10,10 +10,8 @@ from attrs import frozen
 from sqlalchemy import Connection
 from twisted.internet.defer import Deferred
 
-from homeserver.store.connections import Kind, cause_of, is_driver_failure
+from homeserver.store.connections import FiberRunner, Kind, SeveralStatements, cause_of, is_driver_failure
 from homeserver.store.failures import Unavailable
-from homeserver.store.fibers import Fibers, blocking
-from homeserver.store.snapshots import SeveralStatements
 
 T = TypeVar("T")
 
@@ -69,7 +67,7 @@ class Reader:
 
     def _begin(self, read: Read[T]) -> T:
         if self._connection is None:
-            self._connection = blocking(lambda: self._kind.connect(writing=False))
+            self._connection = self._kind.blocking(lambda: self._kind.connect(writing=False))
         connection = self._connection
         try:
             return self._try(connection, read)
@@ -123,7 +121,7 @@ class ThreadReaders:
 class FiberReaders:
     """Some readers, taken by the fibers of the reactor's thread in the order in which they ask."""
 
-    def __init__(self, kind: Kind, fibers: Fibers, readers_max: int) -> None:
+    def __init__(self, kind: Kind, fibers: FiberRunner, readers_max: int) -> None:
         self._fibers = fibers
         self._idle = [Reader(kind) for _ in range(readers_max)]
         self._all = tuple(self._idle)

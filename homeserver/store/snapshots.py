@@ -10,15 +10,12 @@ from typing import Any, Final
 from psycopg2.extensions import connection as DriverConnection
 from psycopg2.extensions import cursor as DriverCursor
 
+from homeserver.store.connections import SeveralStatements
 from homeserver.store.fibers import WiredConnection
 
 _BEGIN: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; "
 # A connection that does not read lets everything pass; one that does is at one of these.
 _FREE, _ALONE, _SPENT, _OPENING, _OPEN = range(5)
-
-
-class SeveralStatements(Exception):
-    """A read that began as one statement has another: it must begin again, and say so."""
 
 
 class SnapshotConnection(WiredConnection):

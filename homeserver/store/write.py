@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, update
 
 from homeserver.core.log import LogEntry, Position
-from homeserver.store.prepared import Insertion, Prepared, Row
+from homeserver.store.prepared import Insertion, Prepared, Row, run_all
 from homeserver.store.schema.log import log, log_head
 
 _LOG = Insertion(log)
@@ -65,14 +65,14 @@ class Write:
     def flush(self) -> None:
         """All gathered rows are inserted, in the order in which their tables were first used."""
         gathered, self._gathered = self._gathered, {}
-        for insertion, rows in gathered.items():
-            insertion.run(self._connection, rows)
+        run_all(self._connection, gathered.items())
 
     def finish(self) -> None:
         """Everything is in the transaction, and the head of the log is where the next writer goes on."""
+        if self.entries:
+            self._gathered[_LOG] = [_row(entry) for entry in self.entries]
         self.flush()
         if self.entries:
-            _LOG.run(self._connection, [_row(entry) for entry in self.entries])
             _ADVANCE.run(self._connection, head=self.position)
 
     def forget_since(self, entries: int) -> None:

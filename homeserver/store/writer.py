@@ -25,7 +25,6 @@ from homeserver.store.connections import (
     is_spoiled,
 )
 from homeserver.store.failures import Duplicate, OutcomeUnknown, Unavailable
-from homeserver.store.fibers import blocking
 from homeserver.store.prepared import Prepared
 from homeserver.store.schema.log import log, log_head
 from homeserver.store.write import Write, entries_of
@@ -174,7 +173,7 @@ class Writer:
         self._drop()
         try:
             connection = self._open_patiently(deadline)
-            committed = blocking(lambda: self._kind.outcome(connection, batch.transaction))
+            committed = self._kind.blocking(lambda: self._kind.outcome(connection, batch.transaction))
         except Exception as silence:
             raise OutcomeUnknown("The connection broke during a commit.") from silence
         if not committed:
@@ -252,7 +251,7 @@ class Writer:
         return self._connection
 
     def _open_patiently(self, deadline: float) -> Connection:
-        return self._connection or blocking(lambda: self._connect_patiently(deadline))
+        return self._connection or self._kind.blocking(lambda: self._connect_patiently(deadline))
 
     def _connect_patiently(self, deadline: float) -> Connection:
         while True:
