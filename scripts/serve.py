@@ -49,6 +49,7 @@ from federation.http.server.directory import ServerDirectoryEndpoints
 from federation.http.server.events import ServerEventEndpoints
 from federation.http.server.membership import ServerMembershipEndpoints
 from federation.http.server.queries import QueryEndpoints
+from federation.http.server.spaces import ServerSpaceEndpoints
 from federation.http.server.transactions import TransactionEndpoints
 from federation.services.access import Access
 from federation.services.ancestry import Ancestry
@@ -70,9 +71,11 @@ from federation.services.pdu_checks import PduChecks
 from federation.services.remote_directory import RemoteDirectory
 from federation.services.remote_profiles import RemoteProfiles
 from federation.services.remote_rooms import RemoteRooms
+from federation.services.remote_spaces import RemoteSpaces
 from federation.services.residence import Residence
 from federation.services.room_queries import RoomQueries
 from federation.services.signing_key import OwnKeys, load_own_keys
+from federation.services.space_queries import SpaceQueries
 from federation.store.schema import SCHEMA as FEDERATION_SCHEMA
 from homeserver.core.identifiers import RoomID
 from homeserver.core.malformed import Malformed
@@ -101,6 +104,7 @@ from homeserver.http.client.room_creation import RoomCreationEndpoints
 from homeserver.http.client.room_state import RoomStateEndpoints
 from homeserver.http.client.room_upgrades import RoomUpgradeEndpoints
 from homeserver.http.client.sending import SendingEndpoints
+from homeserver.http.client.spaces import SpaceEndpoints
 from homeserver.http.client.sync import SyncEndpoints
 from homeserver.http.client.typing import TypingEndpoints
 from homeserver.http.client.versions import VersionsEndpoints
@@ -166,12 +170,14 @@ from homeserver.services.registration import Registration
 from homeserver.services.relating import Relating
 from homeserver.services.reporting import Reporting
 from homeserver.services.resolution import Resolution
+from homeserver.services.room_outlines import RoomOutlines
 from homeserver.services.room_reading import RoomReading
 from homeserver.services.room_states import RoomStates
 from homeserver.services.room_views import RoomViews
 from homeserver.services.sending import Sending
 from homeserver.services.sessions import Sessions
 from homeserver.services.shown_events import ShownEvents
+from homeserver.services.spaces import Spaces
 from homeserver.services.summaries import Summaries
 from homeserver.services.sync.account_data import AccountDataNews
 from homeserver.services.sync.ephemeral import EphemeralNews
@@ -325,6 +331,8 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     messages = Messages(database, known_events, views, reading, shown, ignored, backfill)
     relating = Relating(database, known_events, views, messages, shown, ignored)
     directory = Directory(name, database, RemoteDirectory(peers))
+    outlines = RoomOutlines(database, known_events, memberships)
+    spaces = Spaces(name, reactor, memberships, outlines, aliases, RemoteSpaces(peers, reactor))
 
     # Accounts: proving who one is.
     hashes = PasswordHashes(settings.passwords)
@@ -462,6 +470,7 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
         RoomStateEndpoints(reading),
         RelationEndpoints(relating),
         DirectoryEndpoints(directory),
+        SpaceEndpoints(spaces),
         RoomUpgradeEndpoints(upgrading),
         ReportEndpoints(Reporting(name, reactor, database, views, messages)),
         SyncEndpoints(sync, filters),
@@ -480,6 +489,7 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
         ServerEventEndpoints(name, reactor, room_queries),
         QueryEndpoints(name, version("folkmoot"), aliases, profiles),
         ServerDirectoryEndpoints(directory),
+        ServerSpaceEndpoints(SpaceQueries(outlines, live_rooms, known_events, access)),
         ServerKeyEndpoints(key_queries, one_time_keys),
     )
 

@@ -29,6 +29,7 @@ from homeserver.http.client.room_creation import RoomCreationEndpoints
 from homeserver.http.client.room_state import RoomStateEndpoints
 from homeserver.http.client.room_upgrades import RoomUpgradeEndpoints
 from homeserver.http.client.sending import SendingEndpoints
+from homeserver.http.client.spaces import SpaceEndpoints
 from homeserver.http.request import EdgeSite
 from homeserver.services.aggregations import Aggregations
 from homeserver.services.aliases import Aliases
@@ -46,10 +47,12 @@ from homeserver.services.memberships import Memberships
 from homeserver.services.messages import Messages
 from homeserver.services.relating import Relating
 from homeserver.services.reporting import Reporting
+from homeserver.services.room_outlines import RoomOutlines
 from homeserver.services.room_reading import RoomReading
 from homeserver.services.room_views import RoomViews
 from homeserver.services.sending import Sending
 from homeserver.services.shown_events import ShownEvents
+from homeserver.services.spaces import Spaces
 from homeserver.services.upgrading import Upgrading
 from homeserver.services.visible_history import VisibleHistory
 from homeserver.store import account_data, profiles, users
@@ -101,6 +104,7 @@ class RoomAPI:
         shown = ShownEvents(self.clock, self.client_events, aggregations)
         reading = RoomReading(database, known, views, rooms.states, shown)
         self.messages = Messages(database, known, views, reading, shown, self.ignored, peers)
+        outlines = RoomOutlines(database, known, self.memberships)
         upgrading = Upgrading(HERE, database, known, live, rooms.timeline, self.aliases, content)
         for follower in (self.memberships, self.client_events, self.ignored):
             rooms.tail.follow(follower.follow)
@@ -113,6 +117,7 @@ class RoomAPI:
             RoomStateEndpoints(reading),
             RelationEndpoints(Relating(database, known, views, self.messages, shown, self.ignored)),
             DirectoryEndpoints(Directory(HERE, database, peers)),
+            SpaceEndpoints(Spaces(HERE, self.clock, self.memberships, outlines, self.aliases, peers)),
             RoomUpgradeEndpoints(upgrading),
             ReportEndpoints(Reporting(HERE, self.clock, database, views, self.messages)),
             authenticators=token_authenticators(self.tokens),

@@ -29,12 +29,15 @@ KINDS: Final = {
     ),
 }  # fmt: skip
 
+# Strangers may make this server ask others by it.
+_UNMARKED: Final = frozenset({"client-server/getRoomSummary"})
 _KIND_OF: Final = {f"client-server/{id_}": kind for kind, ids in KINDS.items() for id_ in ids}
 
 
 def kind_of(row: Row) -> str | None:
     """The name of the setting that limits an operation; None: it is not limited."""
-    return _KIND_OF.get(row.name) or ("other" if row.rate_limited and row.api != "server-server" else None)
+    is_other = (row.rate_limited and row.api != "server-server") or row.name in _UNMARKED
+    return _KIND_OF.get(row.name) or ("other" if is_other else None)
 
 
 @define(eq=False)

@@ -14,6 +14,7 @@ from homeserver.core.events import Event
 from homeserver.core.identifiers import DeviceID, RoomAlias, RoomID, ServerName, UserID, server_of
 from homeserver.core.profiles import Profile
 from homeserver.core.room_directory import RoomQuery
+from homeserver.core.room_outlines import OutlinedSpace
 from homeserver.core.timeline import Ordering
 from homeserver.services.callers import Caller
 from homeserver.services.ports import PeerUnreachable
@@ -24,7 +25,7 @@ _REASON = "This server does not speak to other servers."
 
 @frozen
 class NoPeers:
-    """Implements ``ports.RemoteRooms``, ``RemoteProfiles``, ``RemoteDirectory`` and ``RemoteHistory``."""
+    """Implements the ports of rooms, profiles, directories, spaces and history elsewhere."""
 
     async def join(self, user_id: UserID, room_id: RoomID, via: Sequence[ServerName], content: JSONObject) -> None:
         self._refuse()
@@ -49,6 +50,11 @@ class NoPeers:
 
     async def backfill(self, room_id: RoomID, before: Ordering, limit: int) -> bool:
         return False
+
+    async def outline(
+        self, room_id: RoomID, servers: Sequence[ServerName], *, suggested_only: bool
+    ) -> OutlinedSpace | None:
+        return None
 
     def _refuse(self) -> NoReturn:
         raise Unreachable(_REASON)

@@ -7,11 +7,12 @@ A port is a Protocol; a higher package implements it, and ``scripts/serve.py`` c
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from homeserver.core.canonical import JSONObject
+from homeserver.core.canonical import JSON, JSONObject
 from homeserver.core.events import Event
 from homeserver.core.identifiers import DeviceID, RoomAlias, RoomID, ServerName, UserID
 from homeserver.core.profiles import Profile
 from homeserver.core.room_directory import RoomQuery
+from homeserver.core.room_outlines import OutlinedSpace
 from homeserver.core.timeline import Ordering
 from homeserver.services.callers import Caller
 from homeserver.store.write import Write
@@ -88,6 +89,19 @@ class RemoteDirectory(Protocol):
         """A page of them, as that server answered it.  Raises Unreachable."""
 
 
+class RemoteSpaces(Protocol):
+    """What other servers show of rooms and spaces that this one is not in."""
+
+    async def outline(
+        self, room_id: RoomID, servers: Sequence[ServerName], *, suggested_only: bool
+    ) -> OutlinedSpace | None:
+        """
+        What the first of *servers* that knows the room tells of it and what is in it; None when none does.
+
+        It may have been told some minutes ago.  Spec: server-server-api#spaces
+        """
+
+
 class RoomMembers(Protocol):
     """What accounts ask of the rooms that a local user is in."""
 
@@ -107,6 +121,15 @@ class RemoteProfiles(Protocol):
 
     async def fetch(self, user_id: UserID, field: str | None) -> Profile:
         """The profile, or one field of it (empty: none).  Raises NotFound, PeerFault, PeerUnreachable."""
+
+
+class PushGateways(Protocol):
+    """The push gateways that users' pushers name.  Spec: push-gateway-api"""
+
+    async def notify(self, url: str, notification: JSONObject) -> JSON:
+        """
+        The gateway is told; what it answered.  Raises PeerUnreachable, PeerFault for an HTTP error.
+        """
 
 
 class Appservices(Protocol):

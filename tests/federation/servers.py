@@ -25,6 +25,7 @@ from federation.http.keys import KeyEndpoints
 from federation.http.server.events import ServerEventEndpoints
 from federation.http.server.membership import ServerMembershipEndpoints
 from federation.http.server.queries import QueryEndpoints
+from federation.http.server.spaces import ServerSpaceEndpoints
 from federation.http.server.transactions import TransactionEndpoints
 from federation.services.access import Access
 from federation.services.ancestry import Ancestry
@@ -45,10 +46,12 @@ from federation.services.outgoing_pdus import OutgoingPdus
 from federation.services.pdu_checks import PduChecks
 from federation.services.remote_profiles import RemoteProfiles
 from federation.services.remote_rooms import RemoteRooms
+from federation.services.remote_spaces import RemoteSpaces
 from federation.services.residence import Residence
 from federation.services.room_queries import RoomQueries
 from federation.services.settings import FederationSettings, RetrySettings
 from federation.services.signing_key import OwnKeys
+from federation.services.space_queries import SpaceQueries
 from homeserver.core.canonical import JSONObject, encode_canonical
 from homeserver.core.drafts import Draft
 from homeserver.core.events import StateKey
@@ -80,7 +83,9 @@ from homeserver.services.profiles import Profiles
 from homeserver.services.receipts import Receipts
 from homeserver.services.redactions import Redactions
 from homeserver.services.resolution import Resolution
+from homeserver.services.room_outlines import RoomOutlines
 from homeserver.services.room_states import RoomStates
+from homeserver.services.spaces import Spaces
 from homeserver.services.threads import Threads
 from homeserver.services.timeline import Timeline
 from homeserver.services.typing import Typing
@@ -265,6 +270,8 @@ class FederatedServer:
         self.residence = residence = Residence(
             name, key, checks, access, composer, acceptance, known, live_rooms, states, joining, inviting
         )
+        outlines = RoomOutlines(database, known, memberships)
+        self.spaces = Spaces(name, clock, memberships, outlines, aliases, RemoteSpaces(peers, clock))
         room_queries = RoomQueries(name, database, known, live_rooms, states, access, residence)
         distribution = Distribution(name, database, known, live_rooms)
         around = Surroundings(
@@ -290,6 +297,7 @@ class FederatedServer:
             ServerMembershipEndpoints(name, residence, invitations),
             ServerEventEndpoints(name, clock, room_queries),
             QueryEndpoints(name, "test", aliases, profiles),
+            ServerSpaceEndpoints(SpaceQueries(outlines, live_rooms, known, access)),
             authenticators={Authentication.SERVER_SIGNATURE: ServerAuthenticator(ring, self.destinations)},
         )
         self.client = Client(self.site)
