@@ -133,8 +133,9 @@ class Ordeal:
     def prepare(self) -> None:
         """The writers and their rooms are there."""
         clients = [register(self.server, f"writer{number}") for number in range(WRITERS)]
-        shared = clients[0].create_room(preset="public_chat")
-        for client in clients[1:]:
+        # Its host never leaves: an empty room would let nobody in again.
+        shared = register(self.server, "host").create_room(preset="public_chat")
+        for client in clients:
             client.join(shared)
         self.writers = [Writer(client, client.create_room(preset="private_chat"), shared) for client in clients]
         for writer, friend in zip(self.writers, [*self.writers[1:], self.writers[0]], strict=True):
