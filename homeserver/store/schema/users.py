@@ -98,6 +98,17 @@ login_tokens = Table(
 )
 Index("ix_login_tokens_expires_ms", login_tokens.c.expires_ms)
 
+# Spec: client-server-api#openid
+openid_tokens = Table(
+    "openid_tokens",
+    METADATA,
+    string("token_hash", primary_key=True),
+    string("user_id"),
+    number("expires_ms"),
+    sqlite_with_rowid=False,
+)
+Index("ix_openid_tokens_expires_ms", openid_tokens.c.expires_ms)
+
 # Spec: client-server-api#token-authenticated-registration
 registration_tokens = Table(
     "registration_tokens",

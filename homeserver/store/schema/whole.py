@@ -1,8 +1,8 @@
 """All tables of this package."""
 
-from homeserver.store.schema import accounts, events, log, rooms, users
+from homeserver.store.schema import accounts, directory, events, log, rooms, users
 from homeserver.store.schema.columns import Schema
 from homeserver.store.schema.tables import METADATA
 
-SUBJECTS = (accounts, events, log, rooms, users)
-SCHEMA = Schema("homeserver", METADATA, "homeserver.store.migrations.versions", "homeserver_0002")
+SUBJECTS = (accounts, directory, events, log, rooms, users)
+SCHEMA = Schema("homeserver", METADATA, "homeserver.store.migrations.versions", "homeserver_0003")
