@@ -67,6 +67,8 @@ class Running:
         # What is there now stays: the collector need not walk it again and again.
         gc.collect()
         gc.freeze()
+        # Requests make many values that live shortly and in no circle: a rare look is enough.
+        gc.set_threshold(50_000, 20, 100)
         log.info("started", address=self._server.welcome.address)
         _greet(self._server.welcome)
 

@@ -464,7 +464,7 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
         PushRuleEndpoints(push_rules),
         RoomCreationEndpoints(name, room_version, creating),
         MembershipEndpoints(joining, inviting, departing, memberships, aliases),
-        SendingEndpoints(sending),
+        SendingEndpoints(sending, presence),
         AliasEndpoints(aliases),
         MessageEndpoints(messages),
         RoomStateEndpoints(reading),

@@ -36,15 +36,18 @@ from homeserver.services.aliases import Aliases
 from homeserver.services.alone import NoPeers
 from homeserver.services.callers import Caller
 from homeserver.services.client_events import ClientEvents
+from homeserver.services.clock import now_ms
 from homeserver.services.creating import Creating
 from homeserver.services.departing import Departing
 from homeserver.services.directory import Directory
+from homeserver.services.ephemeral import EphemeralSerial
 from homeserver.services.ignored_users import IGNORED_USER_LIST, IgnoredUsers
 from homeserver.services.inviting import Inviting
 from homeserver.services.joining import Joining
 from homeserver.services.member_content import MemberContent
 from homeserver.services.memberships import Memberships
 from homeserver.services.messages import Messages
+from homeserver.services.presence import PresenceBoard
 from homeserver.services.relating import Relating
 from homeserver.services.reporting import Reporting
 from homeserver.services.room_outlines import RoomOutlines
@@ -55,6 +58,7 @@ from homeserver.services.shown_events import ShownEvents
 from homeserver.services.spaces import Spaces
 from homeserver.services.upgrading import Upgrading
 from homeserver.services.visible_history import VisibleHistory
+from homeserver.services.wakeups import Wakeups
 from homeserver.store import account_data, profiles, users
 from homeserver.store.database import Database
 from homeserver.store.users import NewAccount
@@ -105,13 +109,16 @@ class RoomAPI:
         reading = RoomReading(database, known, views, rooms.states, shown)
         self.messages = Messages(database, known, views, reading, shown, self.ignored, peers)
         outlines = RoomOutlines(database, known, self.memberships)
+        serial = EphemeralSerial.starting_at(now_ms(self.clock))
+        wakeups = Wakeups(self.clock, self.memberships)
+        presence = PresenceBoard(database, HERE, self.clock, serial, self.memberships, wakeups)
         upgrading = Upgrading(HERE, database, known, live, rooms.timeline, self.aliases, content)
         for follower in (self.memberships, self.client_events, self.ignored):
             rooms.tail.follow(follower.follow)
         self.site: EdgeSite = a_site(
             RoomCreationEndpoints(HERE, ROOM_VERSIONS["12"], Creating(rooms.timeline, inviting, self.aliases, content)),
             MembershipEndpoints(joining, inviting, departing, self.memberships, self.aliases),
-            SendingEndpoints(Sending(HERE, known, live, rooms.timeline, inviting, self.aliases)),
+            SendingEndpoints(Sending(HERE, known, live, rooms.timeline, inviting, self.aliases), presence),
             AliasEndpoints(self.aliases),
             MessageEndpoints(self.messages),
             RoomStateEndpoints(reading),

@@ -11,6 +11,7 @@ from homeserver.core.identifiers import EventID, RoomID
 from homeserver.http.operation import operation
 from homeserver.http.replies import Raw
 from homeserver.services.callers import Caller
+from homeserver.services.presence import PresenceBoard
 from homeserver.services.sending import Sending
 
 
@@ -19,12 +20,14 @@ class SendingEndpoints:
     """Messages, state, redactions."""
 
     sending: Sending
+    presence: PresenceBoard
 
     @operation("sendMessage")
     async def send_message(
         self, caller: Caller, room_id: RoomID, event_type: str, txn_id: str, body: JSONObject
     ) -> Raw:
         """The message is in the room.  Raises NotInRoom, Forbidden."""
+        self.presence.active(caller.user_id)
         return _sent(await self.sending.send_message(caller, room_id, event_type, body, txn_id))
 
     @operation("setRoomStateWithKey")
