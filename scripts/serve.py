@@ -261,6 +261,7 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
 
     # Other servers: finding them, asking them, knowing their keys.
     names = system_names(reactor)
+    parts.callback(names.close)
     destinations = Destinations(database, reactor, settings.federation.retry, _dice)
     await destinations.load()
     peers = federation_client(name, keys.current, reactor, names, destinations, settings.federation, _dice)

@@ -102,6 +102,14 @@ class CachedNames:
         records = tuple(dict.fromkeys(_value(header.payload) for header in matching))
         return self._keep(kind, name, records, _ttl(header.ttl for header in matching))
 
+    def close(self) -> None:
+        """The configuration of this machine is not looked at any more."""
+        for each in getattr(self.resolver, "resolvers", ()):
+            # Twisted's resolver reads resolv.conf again and again, and has no word to end it.
+            rereading = getattr(each, "_parseCall", None)
+            if rereading is not None and rereading.active():
+                rereading.cancel()
+
     def _lookup(self, kind: int) -> Lookup:
         if kind == dns.A:
             return self.resolver.lookupAddress  # type: ignore[no-any-return]

@@ -101,7 +101,9 @@ class Database:
         await self.write(_nothing)
 
     async def close(self) -> None:
-        """All that was accepted is done, and every connection closed."""
+        """All that was accepted is done, and every connection closed; a second time nothing is left to do."""
+        if self.closed:
+            return
         await self._commits.close()
         self.closed = True
         if self._fibers is not None:

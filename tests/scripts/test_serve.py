@@ -63,7 +63,7 @@ class ServeTests(TestCase):
         await server.database.close()
         with structlog.testing.capture_logs():
             response = await client.post("/_matrix/client/v3/register", ACCOUNT)
-        await server.listeners.close()
+        await server.stop()
 
         self.assertEqual((503, "M_UNKNOWN"), (response.status, response.errcode))
 
