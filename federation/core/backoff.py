@@ -4,13 +4,9 @@ When to try an unreachable server again.
 The wait doubles with each failure, from the least to the longest that the settings allow.
 """
 
-from typing import Final
-
 from attrs import evolve, frozen
 
-JITTER: Final = 0.25
-"""A wait varies by this part of itself to either side, so that peers do not come back all at once."""
-DOUBLINGS_MAX: Final = 40
+from homeserver.core.backoff import wait_ms
 
 
 @frozen
@@ -25,18 +21,6 @@ class Outage:
     since_ms: int
     failed_ms: int
     retry_at_ms: int
-
-
-def wait_ms(failures: int, min_ms: int, max_ms: int, jitter: float) -> int:
-    """
-    How long to wait after *failures* in a row, at least one.
-
-    *jitter*: in [0, 1), 0.5 means none.  The result lies in [min_ms, max_ms].
-    """
-    assert failures >= 1, "nothing failed"
-    plain = min(min_ms << min(failures - 1, DOUBLINGS_MAX), max_ms)
-    varied = int(plain * (1 + JITTER * (2 * jitter - 1)))
-    return max(min_ms, min(varied, max_ms))
 
 
 def after_failure(outage: Outage | None, now_ms: int, min_ms: int, max_ms: int, jitter: float) -> Outage:

@@ -12,12 +12,12 @@ import structlog
 from attrs import define, field, frozen
 from twisted.internet.defer import Deferred, DeferredSemaphore, gatherResults
 
-from federation.core.backoff import wait_ms
 from federation.core.key_validity import ServerKeys, VerifyKey, may_have_signed, merge_keys, parse_server_keys
 from federation.services.ports import KeyServers
 from federation.services.settings import RetrySettings
 from federation.services.sharing import Shared
 from federation.store import server_keys
+from homeserver.core.backoff import wait_ms
 from homeserver.core.canonical import JSONObject
 from homeserver.core.identifiers import ServerName
 from homeserver.core.malformed import Malformed

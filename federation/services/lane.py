@@ -13,7 +13,6 @@ from typing import Final
 import structlog
 from attrs import define, field, frozen
 
-from federation.core.backoff import wait_ms
 from federation.core.paths import FEDERATION_V1, path_of
 from federation.core.recipients import recipients_of
 from federation.core.transactions import PDUS_MAX, OutgoingTransaction, PduPlace
@@ -22,6 +21,7 @@ from federation.services.outgoing_pdus import OutgoingPdus
 from federation.services.ports import Outgoing, OutgoingEvents, Peers
 from federation.services.settings import FederationSettings
 from federation.store import outbox
+from homeserver.core.backoff import wait_ms
 from homeserver.core.canonical import JSONObject
 from homeserver.core.identifiers import ServerName
 from homeserver.core.log import Position
