@@ -11,7 +11,7 @@ from attrs import define
 from homeserver.core.canonical import JSON
 from homeserver.core.identifiers import UserID
 from homeserver.core.interactive_auth import PASSWORD
-from homeserver.core.log import PROFILE
+from homeserver.core.log import PROFILE, PUSHERS
 from homeserver.services.callers import Caller, RequestInfo
 from homeserver.services.interactive_auth import AT_ONCE, BY_PASSWORD, InteractiveAuth, Request
 from homeserver.services.ports import AccountBelongings, RoomMembers
@@ -61,7 +61,8 @@ class Deactivation:
     def _write(self, tx: Write, user_id: UserID, erase: bool) -> None:
         users.deactivate(tx, user_id, erase=erase)
         self.sessions.erasure.erase_all(tx, user_id)
-        pushers.delete_of_user(tx, user_id)
+        if pushers.delete_of_user(tx, user_id):
+            tx.log(PUSHERS, user_id)
         threepids.delete_of_user(tx, user_id)
         for each in self.belongings:
             each.delete_of_account(tx, user_id, erase=erase)

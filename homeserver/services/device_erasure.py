@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from attrs import frozen
 
 from homeserver.core.identifiers import DeviceID, UserID
-from homeserver.core.log import DEVICE_LIST
+from homeserver.core.log import DEVICE_LIST, PUSHERS
 from homeserver.services.ports import DeviceBelongings
 from homeserver.store import access_tokens, devices, pushers, refresh_tokens
 from homeserver.store.write import Write
@@ -27,8 +27,8 @@ class DeviceErasure:
             return
         access_tokens.delete_of_devices(tx, user_id, device_ids)
         refresh_tokens.delete_of_devices(tx, user_id, device_ids)
-        for device_id in device_ids:
-            pushers.delete_of_device(tx, user_id, device_id)
+        if sum(pushers.delete_of_device(tx, user_id, device_id) for device_id in device_ids):
+            tx.log(PUSHERS, user_id)
         for each in self.belongings:
             each.delete_of_devices(tx, user_id, device_ids)
         tx.log(DEVICE_LIST, user_id)

@@ -68,6 +68,11 @@ class UnreadCounts:
             tally = await self._counted(key, row, tally, upto)
         return Unread({thread: count for thread, count in tally.counts.items() if count.notify})
 
+    async def has_read(self, row: Membership, thread_id: str, ordering: Ordering, upto: Position) -> bool:
+        """Whether a receipt of the joined user of *row* covers the event there, or it came before the user did."""
+        tally = await self._current((row.user_id, row.room_nid), row, upto)
+        return tally.read.covers(thread_id, ordering)
+
     def follow(self, entries: Sequence[LogEntry]) -> None:
         """Receipts of local users that moved are read anew."""
         for entry in entries:

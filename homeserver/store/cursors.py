@@ -19,6 +19,7 @@ _HOLD = Prepared(
     )
     .values(holder=bindparam("who"), held_until_ms=bindparam("until"))
 )
+_HOLDER = Prepared(select(c.c.holder).where(c.c.consumer == bindparam("consumer")))
 _RELEASE = Prepared(
     update(c)
     .where(c.c.consumer == bindparam("which"), c.c.holder == bindparam("who"))
@@ -30,6 +31,12 @@ def position_of(tx: Connection, consumer: str) -> Position | None:
     """Up to where the consumer has worked the log in; None: it never did."""
     position: int | None = _OF.scalar(tx, consumer=consumer)
     return None if position is None else Position(position)
+
+
+def holder_of(tx: Connection, consumer: str) -> str | None:
+    """Whose the consumer's work is, or was last; None: nobody's."""
+    holder: str | None = _HOLDER.scalar(tx, consumer=consumer)
+    return holder
 
 
 def advance(tx: Write, consumer: str, position: Position) -> None:

@@ -1,7 +1,7 @@
 """Where users want to be told of events.  Spec: push-gateway-api, client-server-api#push-notifications"""
 
 from attrs import frozen
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 from sqlalchemy import delete as delete_from
 
 from homeserver.core.identifiers import DeviceID, UserID
@@ -32,15 +32,17 @@ class StoredPusher:
 _REPLACE = upsert(p, changed=["device_id", "kind", "description", "enabled"])
 _OF_USER = Prepared(select(*p.c).where(p.c.user_id == bindparam("user_id")).order_by(p.c.created_ms, p.c.pushkey))
 _OF_USERS = PreparedIn(lambda users: select(*p.c).where(p.c.user_id.in_(users)))
-_ALL = Prepared(select(*p.c).order_by(p.c.user_id, p.c.app_id, p.c.pushkey))
 _THIS = (p.c.user_id == bindparam("who")) & (p.c.app_id == bindparam("app")) & (p.c.pushkey == bindparam("key"))
 _ADVANCE = Prepared(update(p).where(_THIS).values(cursor=bindparam("upto"), failing_since_ms=bindparam("failing")))
 _DELETE = Prepared(delete_from(p).where(_THIS))
-_DELETE_OTHERS = Prepared(
-    delete_from(p).where(
+_OTHERS = Prepared(
+    select(p.c.user_id).where(
         p.c.app_id == bindparam("app"), p.c.pushkey == bindparam("key"), p.c.user_id != bindparam("who")
     )
 )
+_USERS = Prepared(select(p.c.user_id).distinct().limit(bindparam("limit")))
+_FIRST_CURSOR = Prepared(select(func.min(p.c.cursor)).where(p.c.failing_since_ms.is_(None)))
+_FAILING = Prepared(select(*p.c).where(p.c.failing_since_ms.is_not(None)))
 _DELETE_DEVICE = Prepared(delete_from(p).where(p.c.user_id == bindparam("who"), p.c.device_id == bindparam("device")))
 _DELETE_USER = Prepared(delete_from(p).where(p.c.user_id == bindparam("who")))
 
@@ -74,19 +76,35 @@ def delete(tx: Write, user_id: UserID, app_id: str, pushkey: str) -> bool:
     return tx.run(_DELETE, who=user_id, app=app_id, key=pushkey) == 1
 
 
-def delete_of_others(tx: Write, user_id: UserID, app_id: str, pushkey: str) -> None:
-    """No other user is told of events under that key."""
-    tx.run(_DELETE_OTHERS, who=user_id, app=app_id, key=pushkey)
+def delete_of_device(tx: Write, user_id: UserID, device_id: DeviceID) -> bool:
+    """Whether the device had set pushers; they are gone."""
+    return tx.run(_DELETE_DEVICE, who=user_id, device=device_id) > 0
 
 
-def delete_of_device(tx: Write, user_id: UserID, device_id: DeviceID) -> None:
-    """The pushers that the device set are gone."""
-    tx.run(_DELETE_DEVICE, who=user_id, device=device_id)
+def delete_of_user(tx: Write, user_id: UserID) -> bool:
+    """Whether the user had pushers; it is told of nothing."""
+    return tx.run(_DELETE_USER, who=user_id) > 0
 
 
-def delete_of_user(tx: Write, user_id: UserID) -> None:
-    """The user is told of nothing."""
-    tx.run(_DELETE_USER, who=user_id)
+def others_with(tx: Connection, user_id: UserID, app_id: str, pushkey: str) -> list[UserID]:
+    """The other users that are told of events under that key."""
+    return [row[0] for row in _OTHERS.all(tx, who=user_id, app=app_id, key=pushkey)]
+
+
+def users(tx: Connection, limit: int) -> list[UserID]:
+    """Users that have pushers, at most so many."""
+    return [row[0] for row in _USERS.all(tx, limit=limit)]
+
+
+def first_cursor(tx: Connection) -> Position | None:
+    """Where the pusher that is furthest behind of those that do not fail is; None: there is none."""
+    position: int | None = _FIRST_CURSOR.scalar(tx)
+    return None if position is None else Position(position)
+
+
+def failing(tx: Connection) -> list[StoredPusher]:
+    """The pushers whose gateways do not answer."""
+    return [StoredPusher(*row) for row in _FAILING.all(tx)]
 
 
 def of_user(tx: Connection, user_id: UserID) -> list[StoredPusher]:
@@ -97,8 +115,3 @@ def of_user(tx: Connection, user_id: UserID) -> list[StoredPusher]:
 def of_users(tx: Connection, user_ids: list[UserID]) -> list[StoredPusher]:
     """All pushers of the users, in no order."""
     return [StoredPusher(*row) for row in _OF_USERS.all(tx, user_ids)]
-
-
-def all_of_them(tx: Connection) -> list[StoredPusher]:
-    """All pushers there are."""
-    return [StoredPusher(*row) for row in _ALL.all(tx)]

@@ -120,8 +120,9 @@ class PushersTests(TransactionCase):
         """By key, by others' having it, by device, by user."""
         for user_id in (ALICE, BOB):
             pushers.replace(self.tx, self.a_pusher(user_id))
-        pushers.delete_of_others(self.tx, ALICE, "app", "key")
-        self.assertEqual([self.a_pusher()], pushers.all_of_them(self.read))
+        self.assertEqual([BOB], pushers.others_with(self.read, ALICE, "app", "key"))
+        self.assertTrue(pushers.delete(self.tx, BOB, "app", "key"))
+        self.assertEqual([ALICE], pushers.users(self.read, 9))
         self.assertFalse(pushers.delete(self.tx, BOB, "app", "key"))
         self.assertTrue(pushers.delete(self.tx, ALICE, "app", "key"))
         for remove in (
@@ -130,7 +131,7 @@ class PushersTests(TransactionCase):
         ):
             pushers.replace(self.tx, self.a_pusher())
             remove()
-            self.assertEqual([], pushers.all_of_them(self.read))
+            self.assertEqual([], pushers.users(self.read, 9))
 
 
 @each_database

@@ -1,0 +1,131 @@
+"""
+What a user was notified of, or would have been.
+
+Nothing is written for each event and user: the newest events of the user's rooms are held against the push rules when
+somebody asks.  A page looks at so many events at most; where these hold too few, it is short and goes on.
+
+Spec: client-server-api#listing-notifications
+"""
+
+from typing import Final, TypeAlias
+
+from attrs import define, frozen
+
+from homeserver.core.canonical import JSON, JSONObject
+from homeserver.core.identifiers import RoomID
+from homeserver.core.log import Position
+from homeserver.core.receipts import READ_TYPES, ReadUpTo, read_up_to
+from homeserver.core.timeline import Ordering, TimelineEvent, ordering_at
+from homeserver.services.callers import Caller
+from homeserver.services.client_events import ClientEvents
+from homeserver.services.clock import Clock, now_ms
+from homeserver.services.known_events import KnownEvents
+from homeserver.services.log_tail import LogTail
+from homeserver.services.memberships import Memberships
+from homeserver.services.pushed_events import PushedEvents
+from homeserver.services.rule_owners import RuleOwner, RuleOwners
+from homeserver.services.sync.pacing import Pace
+from homeserver.store import notable_events, reading
+from homeserver.store.database import Database
+from homeserver.store.memberships import Membership
+
+LIMIT_DEFAULT: Final = 20
+LIMIT_MAX: Final = 100
+LOOKED_AT_MAX: Final = 1_000
+"""Events that one request looks at."""
+PER_ROOM_MIN: Final = 20
+PER_ROOM_MAX: Final = 200
+"""Of one room; fewer where there are many rooms, in all about ``ROWS_MAX``."""
+ROWS_MAX: Final = 10_000
+EVENTS_AT_ONCE: Final = 20
+"""Events that are read at once."""
+
+
+@frozen(eq=False)
+class _Reading:
+    """A room as its reader stands to it."""
+
+    row: Membership
+    owner: RuleOwner
+    read: ReadUpTo
+    since: Ordering
+    """What comes at or before it came before the reader did."""
+
+
+_Readings: TypeAlias = dict[RoomID, _Reading]
+
+
+@define(eq=False)
+class Notifications:
+    """Lists them."""
+
+    database: Database
+    clock: Clock
+    tail: LogTail
+    known: KnownEvents
+    memberships: Memberships
+    owners: RuleOwners
+    pushed: PushedEvents
+    client_events: ClientEvents
+
+    async def page(self, caller: Caller, before: Ordering | None, limit: int, *, only_highlights: bool) -> JSONObject:
+        """At most *limit* of them before *before* (None: the newest), the newest first, for splicing."""
+        upto = self.tail.head
+        if before is None:
+            before = ordering_at(Position(upto + 1))
+        joined = (await self.memberships.of(caller.user_id)).joined
+        rows = {row.room_nid: row for row in joined.values()}
+        per_room = max(PER_ROOM_MIN, min(PER_ROOM_MAX, ROWS_MAX // max(1, len(rows))))
+        notable, goes_on = await self.database.scan(
+            notable_events.before, list(rows), caller.user_id, before, per_room, LOOKED_AT_MAX
+        )
+        wanted = min(limit, LIMIT_MAX)
+        readings: _Readings = {}
+        found: list[JSON] = []
+        pace = Pace(self.clock)
+        reached = before
+        for start in range(0, len(notable), EVENTS_AT_ONCE):
+            some = notable[start : start + EVENTS_AT_ONCE]
+            events = await self.known.by_ids([each.event_id for each in some])
+            for each in some:
+                if len(found) == wanted:
+                    return {"notifications": found, "next_token": f"n{reached}"}
+                reached = each.ordering
+                event = events.get(each.event_id)
+                shown = event and await self._shown(rows[each.room_nid], event, readings, only_highlights, upto)
+                if shown:
+                    found.append(shown)
+            await pace.step()
+        return {"notifications": found} if goes_on is None else {"notifications": found, "next_token": f"n{goes_on}"}
+
+    async def _shown(
+        self, row: Membership, event: TimelineEvent, readings: _Readings, only_highlights: bool, upto: Position
+    ) -> JSONObject | None:
+        """The notification; None: the event is none."""
+        reading = readings.get(row.room_id)
+        if reading is None:
+            reading = readings[row.room_id] = await self._reading(row, upto)
+        if event.ordering is None or event.ordering <= reading.since:
+            return None
+        pushed = self.pushed.cached(event) or await self.pushed.of(row.room_nid, event, upto)
+        actions = reading.owner.judge(event, pushed.event)
+        if not actions.notify or (only_highlights and not actions.highlight):
+            return None
+        copy = (await self.client_events.in_timeline(row.room_nid, [event]))[0]
+        return {
+            "actions": list(actions.actions),
+            "event": copy.render(now_ms(self.clock)),  # type: ignore[dict-item]
+            "read": reading.read.covers(pushed.thread_id, event.ordering),
+            "room_id": row.room_id,
+            "ts": event.event.origin_server_ts,
+        }
+
+    async def _reading(self, row: Membership, upto: Position) -> _Reading:
+        state = await self.database.read(reading.of_user_in, row.user_id, row.room_nid, upto)
+        since = ordering_at(row.position if state.joined_since is None else state.joined_since)
+        marks = [
+            (receipt.thread_id, receipt.event_ordering)
+            for receipt in state.receipts
+            if receipt.type in READ_TYPES and receipt.event_ordering is not None
+        ]
+        return _Reading(row, await self.owners.of(row), read_up_to(marks, since), since)

@@ -1,0 +1,369 @@
+"""Tests of homeserver/services/pushing: who is told what, and that nothing is lost."""
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+
+from homeserver.core.drafts import Draft
+from homeserver.core.identifiers import DeviceID, EventID, UserID
+from homeserver.core.push_rules.rules import parse_rule
+from homeserver.core.pushers import PusherName
+from homeserver.services.callers import Caller
+from homeserver.services.device_erasure import DeviceErasure
+from homeserver.services.pushing.service import LEASE_MS
+from homeserver.services.pushing.settings import PushSettings
+from homeserver.store import cursors, pushers
+from tests.builders import ALICE, DAVE
+from tests.databases import DatabaseCase, each_database
+from tests.pushing import GATEWAY, FakeGateway, PushServices
+from tests.syncing import SyncServices
+
+ERIN = UserID("@erin:one.example")
+SETTINGS = PushSettings(retry_min_seconds=1, retry_max_seconds=8, give_up_seconds=60)
+
+
+class PushCase(DatabaseCase):
+    """Alice and Dave are in a room; Alice has a pusher."""
+
+    users_max = 1_000
+
+    async def setUp(self) -> None:  # type: ignore[override]
+        super().setUp()
+        self.push = PushServices(self.database, SETTINGS, users_max=self.users_max)
+        self.gateway, self.sync = self.push.gateway, self.push.sync
+        await self.push.pushing.start()
+        self.addCleanup(self.push.pushing.stop)
+        self.room_id = await self.sync.new_room(ALICE, preset="public_chat", name="Tea")
+        await self.sync.join(self.room_id, DAVE, ERIN)
+        await self.push.set_pusher(ALICE)
+        await self.settled()
+
+    async def settled(self, push: PushServices | None = None) -> None:
+        """All that can be done without time passing is done."""
+        push = push or self.push
+        for _ in range(1_000):
+            turn: Deferred[None] = Deferred()
+            reactor.callLater(0.001, turn.callback, None)
+            await turn
+            pushing = push.pushing
+            idle = all(not lane.busy for lane in pushing._lanes.values())
+            if idle and not pushing._running and (not pushing._reading or pushing._read_timer is not None):
+                return
+        self.fail("it does not come to rest")
+
+    async def say(self, body: str = "hello", sender: UserID = DAVE) -> EventID:
+        event_id = await self.sync.say(self.room_id, sender, body)
+        await self.settled()
+        return event_id
+
+    async def pass_time(self, seconds: float, push: PushServices | None = None) -> None:
+        push = push or self.push
+        for _ in range(int(seconds * 2)):
+            push.clock.advance(0.5)
+            await self.settled(push)
+
+    async def restarted(self, gateway: FakeGateway | None = None) -> PushServices:
+        """Another process on the same database."""
+        sync = SyncServices(self.database)
+        sync.clock.advance(self.push.clock.seconds() - sync.clock.seconds())
+        push = PushServices(self.database, SETTINGS, sync, gateway or self.gateway, self.users_max)
+        await push.pushing.start()
+        self.addCleanup(push.pushing.stop)
+        await self.settled(push)
+        return push
+
+
+@each_database
+class PushingTests(PushCase):
+    async def test_a_message_is_pushed(self) -> None:
+        """With all that the specification names, to whom it concerns alone."""
+        event_id = await self.say("hello")
+
+        self.assertEqual([GATEWAY], [url for url, _ in self.gateway.told])
+        notice = self.gateway.notices[0]
+        self.assertEqual(
+            {
+                "event_id": event_id,
+                "room_id": self.room_id,
+                "type": "m.room.message",
+                "sender": DAVE,
+                "room_name": "Tea",
+                "prio": "low",
+                "content": {"msgtype": "m.text", "body": "hello"},
+                "counts": {"unread": 1},
+                "devices": [
+                    {
+                        "app_id": "org.example.app",
+                        "pushkey": "key",
+                        "pushkey_ts": notice["devices"][0]["pushkey_ts"],
+                        "data": {},
+                    }
+                ],
+            },
+            notice,
+        )
+
+    async def test_what_sounds_is_urgent(self) -> None:
+        """A mention has tweaks and a high priority; the sender's name is told."""
+        await self.sync.set_state(
+            self.room_id, DAVE, "m.room.member", {"membership": "join", "displayname": "Dave"}, DAVE
+        )
+        await self.sync.say(self.room_id, DAVE, "hi", **{"m.mentions": {"user_ids": [ALICE]}})
+        await self.settled()
+        notice = self.gateway.notices[-1]
+
+        self.assertEqual(("high", "Dave"), (notice["prio"], notice["sender_display_name"]))
+        self.assertEqual({"sound": "default", "highlight": True}, notice["devices"][0]["tweaks"])
+
+    async def test_gateways_that_are_to_know_no_more_than_the_event(self) -> None:
+        """Neither sender nor content; what else the client put into the data, but for the URL."""
+        await self.push.set_pusher(ALICE, format="event_id_only", custom=[1])
+        event_id = await self.say()
+        notice = self.gateway.notices[-1]
+
+        self.assertEqual({"event_id", "room_id", "prio", "counts", "devices"}, set(notice))
+        self.assertEqual(event_id, notice["event_id"])
+        self.assertEqual({"format": "event_id_only", "custom": [1]}, notice["devices"][0]["data"])
+
+    async def test_what_concerns_nobody(self) -> None:
+        """One's own messages, those of ignored users, what no rule matches, and what others read."""
+        await self.say(sender=ALICE)
+        await self.sync.account_data.set(ALICE, None, "m.ignored_user_list", {"ignored_users": {ERIN: {}}})
+        await self.say(sender=ERIN)
+        await self.sync.rooms.timeline.send(self.room_id, Draft("org.example.custom", DAVE, {}))
+        rule = parse_rule("room", self.room_id, {"actions": []})
+        await self.sync.push_rules.add(ALICE, rule, before=None, after=None)
+        event_id = await self.say()
+        await self.sync.receipts.advance(DAVE, self.room_id, "m.read", event_id)
+        await self.settled()
+
+        self.assertEqual([], self.gateway.notices)
+
+    async def test_reading_clears_the_badge(self) -> None:
+        """Without an event, once for each new count."""
+        await self.say("one")
+        event_id = await self.say("two")
+        await self.sync.receipts.advance(ALICE, self.room_id, "m.read", event_id)
+        await self.settled()
+        await self.sync.receipts.advance(ALICE, self.room_id, "m.read.private", event_id)
+        await self.settled()
+
+        self.assertEqual(
+            [{"unread": 1}, {"unread": 2}, {"unread": 0}], [each["counts"] for each in self.gateway.notices]
+        )
+        self.assertNotIn("event_id", self.gateway.notices[-1])
+
+    async def test_answering_clears_the_badge(self) -> None:
+        """Who says something has read what was said."""
+        await self.say()
+        await self.say(sender=ALICE)
+
+        self.assertEqual([{"unread": 1}, {"unread": 0}], [each["counts"] for each in self.gateway.notices])
+
+    async def test_the_badge_counts_all_rooms(self) -> None:
+        """What is unread in the others is in it."""
+        other = await self.sync.new_room(DAVE, preset="public_chat")
+        await self.sync.join(other, ALICE)
+        await self.sync.say(other, DAVE, "there")
+        await self.say("here")
+
+        self.assertEqual([1, 2], [each["counts"]["unread"] for each in self.gateway.notices])
+
+    async def test_invites_are_pushed(self) -> None:
+        """To the invited, who is the target."""
+        other = await self.sync.new_room(DAVE, name="Secret")
+        invite = await self.sync.member(other, ALICE, "invite", DAVE)
+        await self.settled()
+        notice = self.gateway.notices[0]
+
+        self.assertEqual((invite, True, "Secret"), (notice["event_id"], notice["user_is_target"], notice["room_name"]))
+        self.assertEqual("invite", notice["content"]["membership"])
+
+    async def test_pushers_end(self) -> None:
+        """When their user or the gateway says so, or their device goes."""
+        await self.say("one")
+        self.gateway.rejected = ["key"]
+        await self.say("two")
+        self.assertEqual([], await self.push.pushers.of(ALICE))
+        await self.say("three")
+        self.assertEqual(2, self.gateway.tried)
+        self.gateway.rejected = []
+
+        await self.push.set_pusher(ALICE)
+        await self.database.write(lambda tx: DeviceErasure().erase(tx, ALICE, [DeviceID("PHONE")]))
+        await self.say("four")
+        # A device that is not there has nothing to go with it.
+        self.assertEqual(3, self.gateway.tried)
+
+    async def test_redacted_while_it_waited(self) -> None:
+        """Nothing is told of it."""
+        self.gateway.fails = 1
+        event_id = await self.say()
+        await self.sync.rooms.timeline.send(
+            self.room_id, Draft("m.room.redaction", DAVE, {"redacts": event_id}, redacts=event_id)
+        )
+        await self.pass_time(5)
+
+        self.assertEqual([], self.gateway.events)
+
+    async def test_read_while_it_waited(self) -> None:
+        """Nobody is alerted to what they have read."""
+        self.gateway.fails = 1
+        event_id = await self.say()
+        await self.sync.receipts.advance(ALICE, self.room_id, "m.read", event_id)
+        await self.pass_time(5)
+
+        self.assertEqual([], self.gateway.events)
+
+    async def test_nobody_with_pushers_costs_nothing(self) -> None:
+        """As long as nobody has one, nothing of the log is looked at."""
+        await self.push.pushers.change(Caller(ALICE, DeviceID("PHONE")), PusherName("org.example.app", "key"))
+        await self.settled()
+        before = self.push.dues.reached
+        with_nothing = self.push.dues.entries
+        asked: list[object] = []
+
+        async def entries(after: object, upto: object) -> object:
+            asked.append((after, upto))
+            return await with_nothing(after, upto)  # type: ignore[arg-type]
+
+        self.patch(type(self.push.dues), "entries", lambda _, after, upto: entries(after, upto))
+        await self.say()
+
+        self.assertEqual([], asked)
+        self.assertGreater(self.push.dues.reached, before)
+
+
+@each_database
+class FailingGatewayTests(PushCase):
+    async def test_tried_again_in_order(self) -> None:
+        """At growing intervals; then everything comes, in its order."""
+        self.gateway.unreachable = True
+        first, second = await self.say("one"), await self.say("two")
+        self.assertEqual(1, self.gateway.tried)
+        await self.pass_time(1)
+        self.assertEqual(2, self.gateway.tried)
+        await self.pass_time(1.5)
+        self.assertEqual(2, self.gateway.tried)
+        await self.pass_time(0.5)
+        self.assertEqual(3, self.gateway.tried)
+        self.gateway.unreachable = False
+        await self.pass_time(8)
+
+        self.assertEqual([first, second], self.gateway.events)
+        self.assertIsNone((await self.database.read(pushers.of_user, ALICE))[0].failing_since_ms)
+
+    async def test_given_up_after_a_time(self) -> None:
+        """What waited so long is skipped, what comes later is not."""
+        self.gateway.unreachable = True
+        await self.say("lost")
+        await self.pass_time(80)
+        self.gateway.unreachable = False
+        await self.pass_time(20)
+        self.assertEqual([], self.gateway.events)
+        event_id = await self.say("later")
+        await self.pass_time(20)
+
+        self.assertEqual([event_id], self.gateway.events)
+
+    async def test_one_that_fails_holds_nobody_up(self) -> None:
+        """Another user's pusher goes on, also over a restart, and nothing is told twice."""
+        await self.push.set_pusher(ERIN, "erins")
+        self.gateway.fails = 10**6
+        waiting = await self.say("one")
+        self.gateway.fails = 0
+        later = await self.say("two")
+        await self.pass_time(0.5)
+        told = [(each["event_id"], each["devices"][0]["pushkey"]) for each in self.gateway.notices]
+        self.assertEqual([], told)
+        await self.pass_time(10)
+        told = [(each["event_id"], each["devices"][0]["pushkey"]) for each in self.gateway.notices]
+
+        self.assertEqual({(event, key) for event in (waiting, later) for key in ("key", "erins")}, set(told))
+        self.assertEqual(4, len(told))
+
+    async def test_more_than_fits_into_memory(self) -> None:
+        """Is found in the log again."""
+        self.gateway.unreachable = True
+        events = [await self.sync.say(self.room_id, DAVE, str(number)) for number in range(130)]
+        await self.settled()
+        self.gateway.unreachable = False
+        await self.pass_time(10)
+
+        self.assertEqual(events, self.gateway.events)
+
+    async def test_set_again_it_is_tried_at_once(self) -> None:
+        """With what is new about it."""
+        self.gateway.unreachable = True
+        event_id = await self.say()
+        await self.pass_time(20)
+        self.gateway.unreachable = False
+        await self.push.set_pusher(ALICE, color="blue")
+        await self.settled()
+
+        self.assertEqual([event_id], self.gateway.events)
+        self.assertEqual({"color": "blue"}, self.gateway.notices[0]["devices"][0]["data"])
+
+
+@each_database
+class RestartTests(PushCase):
+    async def test_what_waits_survives(self) -> None:
+        """A failing gateway is told after a restart, in order, of what came before and during it."""
+        self.gateway.unreachable = True
+        first = await self.say("one")
+        await self.pass_time(2)
+        await self.push.pushing.stop()
+        second = await self.sync.say(self.room_id, DAVE, "two")
+        self.gateway.unreachable = False
+        await self.restarted()
+
+        self.assertEqual([first, second], self.gateway.events)
+
+    async def test_what_came_while_nobody_pushed_is_pushed(self) -> None:
+        """The log is read on from where it was, and what was told is not told again."""
+        first = await self.say("one")
+        await self.push.pushing.stop()
+        second = await self.sync.say(self.room_id, DAVE, "two")
+        await self.restarted()
+
+        self.assertEqual([first, second], self.gateway.events)
+
+    async def test_a_crash_loses_nothing(self) -> None:
+        """A process that ends without a word is followed once its lease is over."""
+        await self.say("zero")
+        await self.pass_time(2)
+        # From here on it does nothing any more, and gives nothing up.
+        self.push.pushing._started = False
+        event_id = await self.sync.say(self.room_id, DAVE, "one")
+        again = await self.restarted(FakeGateway())
+        self.assertEqual([], again.gateway.events)
+        await self.pass_time(LEASE_MS / 1000 + 10, again)
+
+        self.assertEqual([event_id], again.gateway.events)
+
+    async def test_two_processes_push_once(self) -> None:
+        """The one without the lease stands by."""
+        other = await self.restarted()
+        # Both follow one log here, as they do on one database.
+        events = [await self.say("one"), await self.say("two")]
+        await self.settled(other)
+        await self.pass_time(6, other)
+        await self.pass_time(6)
+
+        self.assertEqual(events, self.gateway.events)
+
+    async def test_the_place_is_stored_with_the_work(self) -> None:
+        """Not for every event, but soon; and never beyond what waits."""
+        await self.say("one")
+        await self.pass_time(2)
+        stored = await self.database.read(cursors.position_of, "push")
+
+        self.assertEqual(self.push.tail.head, stored)
+
+
+class TooManyUsersTests(PushingTests):
+    """The same where more users have pushers than are kept in memory."""
+
+    users_max = 0
+
+    async def test_nobody_with_pushers_costs_nothing(self) -> None:
+        """That is another matter here."""

@@ -1,0 +1,136 @@
+"""Push notifications put together for tests, on the services of a sync; the gateway is a fake."""
+
+from itertools import count
+from typing import Any
+
+from attrs import define, field
+from twisted.internet import reactor
+
+from homeserver.core.canonical import JSON, JSONObject
+from homeserver.core.identifiers import DeviceID, UserID
+from homeserver.core.pushers import HTTP, parse_pusher_change
+from homeserver.services.callers import Caller
+from homeserver.services.notifications import Notifications
+from homeserver.services.ports import PeerFault, PeerUnreachable
+from homeserver.services.pushers import Pushers
+from homeserver.services.pushing.badges import Badges
+from homeserver.services.pushing.dues import Dues
+from homeserver.services.pushing.index import PusherIndex
+from homeserver.services.pushing.lane import Surroundings
+from homeserver.services.pushing.notices import Notices
+from homeserver.services.pushing.service import Pushing
+from homeserver.services.pushing.settings import PushSettings
+from homeserver.services.rule_owners import RuleOwners
+from homeserver.store.database import Database
+from tests.syncing import SyncServices
+
+GATEWAY = "https://push.example/_matrix/push/v1/notify"
+_holders = count(1)
+
+
+@define(eq=False)
+class FakeGateway:
+    """Writes down what it is told; *fails*: how often it still answers with an error."""
+
+    told: list[tuple[str, JSONObject]] = field(factory=list)
+    rejected: list[str] = field(factory=list)
+    fails: int = 0
+    tried: int = 0
+    unreachable: bool = False
+
+    async def notify(self, url: str, notification: JSONObject) -> JSON:
+        self.tried += 1
+        if self.unreachable:
+            raise PeerUnreachable(url, "nobody is there")
+        if self.fails:
+            self.fails -= 1
+            raise PeerFault(url, 502)
+        self.told.append((url, notification))
+        return {"rejected": list(self.rejected)}
+
+    @property
+    def notices(self) -> list[Any]:
+        """What it was told."""
+        return [notice for _, notice in self.told]
+
+    @property
+    def events(self) -> list[Any]:
+        """The events that it was told of."""
+        return [notice["event_id"] for notice in self.notices if "event_id" in notice]
+
+
+class PushServices:
+    """All of it, for one process."""
+
+    def __init__(
+        self,
+        database: Database,
+        settings: PushSettings = PushSettings(),  # noqa: B008
+        sync: SyncServices | None = None,
+        gateway: FakeGateway | None = None,
+        users_max: int = 1_000,
+    ) -> None:
+        self.sync = sync = sync or SyncServices(database)
+        self.database, self.clock, self.tail = database, sync.clock, sync.tail
+        self.gateway = gateway or FakeGateway()
+        owners = RuleOwners(sync.known, sync.push_rules, sync.ignored)
+        self.pushers = Pushers(database, self.clock, settings, (HTTP,))
+        self.badges = Badges(reactor, self.tail, sync.memberships, sync.unread)
+        self.index = PusherIndex(database, sync.memberships, users_max)
+        self.dues = Dues(
+            database,
+            self.tail,
+            sync.known,
+            sync.memberships,
+            sync.pushed,
+            owners,
+            self.index,
+            reactor,
+        )
+        notices = Notices(
+            database, self.tail, sync.known, sync.memberships, sync.threads, self.badges, settings.include_content
+        )
+        around = Surroundings(self.clock, self.gateway, self.dues, notices, self.badges, settings, lambda: 0.5)
+        self.pushing = Pushing(database, self.clock, self.dues, around, f"process{next(_holders)}")
+        for follower in (self.badges, self.pushing):
+            self.tail.follow(follower.follow)
+        self.notifications = Notifications(
+            database,
+            reactor,
+            self.tail,
+            sync.known,
+            sync.memberships,
+            owners,
+            sync.pushed,
+            sync.client_events,
+        )
+
+    async def set_pusher(
+        self,
+        user_id: UserID,
+        pushkey: str = "key",
+        device_id: DeviceID = DeviceID("PHONE"),  # noqa: B008
+        **data: Any,
+    ) -> None:
+        """The user has a pusher to the gateway."""
+        change = parse_pusher_change(a_pusher(pushkey, **data), allow_http=False)
+        await self.pushers.change(Caller(user_id, device_id), change)
+
+    def pass_time(self, seconds: float) -> None:
+        """Time passes, step by step."""
+        for _ in range(int(seconds * 2)):
+            self.clock.advance(0.5)
+
+
+def a_pusher(pushkey: str = "key", **data: Any) -> JSONObject:
+    """What a client sends to set a pusher."""
+    return {
+        "app_id": "org.example.app",
+        "pushkey": pushkey,
+        "kind": "http",
+        "app_display_name": "App",
+        "device_display_name": "Phone",
+        "lang": "en",
+        "append": False,
+        "data": {"url": GATEWAY, **data},
+    }
