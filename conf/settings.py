@@ -16,6 +16,7 @@ from homeserver.services.housekeeping import HousekeepingSettings
 from homeserver.services.login_failures import LoginFailureSettings
 from homeserver.services.password_hashes import PasswordSettings
 from homeserver.services.presence import PresenceSettings
+from homeserver.services.pushing.settings import PushSettings
 from homeserver.services.rate_limits import RateLimitSettings
 from homeserver.services.registration import RegistrationSettings
 from homeserver.services.sessions import SessionSettings
@@ -93,6 +94,8 @@ class Settings:
     """How this server meets others."""
     outbound: OutboundSettings = OutboundSettings()
     """Requests to push gateways, application services, identity servers and previewed pages."""
+    push: PushSettings = PushSettings()
+    """Push notifications: what the push gateways that users' apps name are told."""
     appservices: tuple[Path, ...] = ()
     """The registration files (YAML) of application services."""
     email: EmailSettings | None = None

@@ -79,6 +79,7 @@ from federation.services.space_queries import SpaceQueries
 from federation.store.schema import SCHEMA as FEDERATION_SCHEMA
 from homeserver.core.identifiers import RoomID
 from homeserver.core.malformed import Malformed
+from homeserver.core.pushers import HTTP
 from homeserver.core.versions import ROOM_VERSIONS
 from homeserver.http import errors
 from homeserver.http.authentication import token_authenticators
@@ -95,6 +96,7 @@ from homeserver.http.client.messages import MessageEndpoints
 from homeserver.http.client.presence import PresenceEndpoints
 from homeserver.http.client.profiles import ProfileEndpoints
 from homeserver.http.client.push_rules import PushRuleEndpoints
+from homeserver.http.client.pushers import NotificationEndpoints, PusherEndpoints
 from homeserver.http.client.read_markers import ReadMarkerEndpoints
 from homeserver.http.client.receipts import ReceiptEndpoints
 from homeserver.http.client.register import RegisterEndpoints
@@ -114,6 +116,8 @@ from homeserver.http.landing import LandingEndpoints, Welcome
 from homeserver.http.limits import RequestLimits
 from homeserver.http.listeners import Listeners, open_listeners
 from homeserver.http.names import system_names
+from homeserver.http.outbound import outbound_client
+from homeserver.http.push_gateways import HTTPPushGateways
 from homeserver.http.replies import Answer
 from homeserver.http.request import EdgeSite
 from homeserver.http.routes import Router
@@ -154,6 +158,7 @@ from homeserver.services.logins import Logins
 from homeserver.services.member_content import MemberContent
 from homeserver.services.memberships import Memberships
 from homeserver.services.messages import Messages
+from homeserver.services.notifications import Notifications
 from homeserver.services.outliers import Outliers
 from homeserver.services.own_members import OwnMembers
 from homeserver.services.password_hashes import PasswordHashes
@@ -162,6 +167,13 @@ from homeserver.services.presence import PresenceBoard
 from homeserver.services.profiles import Profiles
 from homeserver.services.push_rules import PushRuleBook
 from homeserver.services.pushed_events import PushedEvents
+from homeserver.services.pushers import Pushers
+from homeserver.services.pushing.badges import Badges
+from homeserver.services.pushing.dues import Dues
+from homeserver.services.pushing.index import PusherIndex
+from homeserver.services.pushing.lane import Surroundings as PushSurroundings
+from homeserver.services.pushing.notices import Notices
+from homeserver.services.pushing.service import Pushing
 from homeserver.services.read_markers import ReadMarkers
 from homeserver.services.receipts import Receipts
 from homeserver.services.recent_events import RecentEvents
@@ -174,6 +186,7 @@ from homeserver.services.room_outlines import RoomOutlines
 from homeserver.services.room_reading import RoomReading
 from homeserver.services.room_states import RoomStates
 from homeserver.services.room_views import RoomViews
+from homeserver.services.rule_owners import RuleOwners
 from homeserver.services.sending import Sending
 from homeserver.services.sessions import Sessions
 from homeserver.services.shown_events import ShownEvents
@@ -408,6 +421,23 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
         tail.follow(follower.follow)
     sync = Sync(reactor, tail, serial, memberships, wakeups, ignored, presence, sections, settings.sync)
 
+    # Push: what is new, for those who do not wait for it.
+    rule_owners = RuleOwners(known_events, push_rules, ignored)
+    notifications = Notifications(
+        database, reactor, tail, known_events, memberships, rule_owners, pushed, client_events
+    )
+    badges = Badges(reactor, tail, memberships, unread)
+    pusher_index = PusherIndex(database, memberships)
+    dues = Dues(database, tail, known_events, memberships, pushed, rule_owners, pusher_index, reactor)
+    notices = Notices(database, tail, known_events, memberships, threads, badges, settings.push.include_content)
+    outbound = outbound_client(reactor, names, settings.outbound)
+    push_surroundings = PushSurroundings(
+        reactor, HTTPPushGateways(outbound), dues, notices, badges, settings.push, _dice
+    )
+    pushing = Pushing(database, reactor, dues, push_surroundings, _opaque_id())
+    for push_follower in (badges, pushing):
+        tail.follow(push_follower.follow)
+
     # Other servers: what they send, what they ask, and what they are told.
     ephemeral = EphemeralReceiver(reactor, live_rooms, access, typing, receipts, presence)
     receivers = {**ephemeral.receivers(), **EncryptionEdus(remote_lists, to_device).receivers()}
@@ -463,6 +493,11 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
         TagEndpoints(Tags(database, account_data)),
         FilterEndpoints(filters),
         PushRuleEndpoints(push_rules),
+        PusherEndpoints(
+            Pushers(database, reactor, settings.push, (HTTP,)),
+            allow_http=settings.push.allow_http or not settings.outbound.verify_tls,
+        ),
+        NotificationEndpoints(notifications),
         RoomCreationEndpoints(name, room_version, creating),
         MembershipEndpoints(joining, inviting, departing, memberships, aliases),
         SendingEndpoints(sending, presence),
@@ -512,6 +547,8 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     parts.push_async_callback(announcements.stop)
     await outbox.start()
     parts.push_async_callback(outbox.stop)
+    await pushing.start()
+    parts.push_async_callback(pushing.stop)
     housekeeping = Housekeeping(
         database,
         reactor,

@@ -27,6 +27,7 @@ from homeserver.services.pushing.lane import PASS_MAX, Key, Lane, Surroundings
 from homeserver.services.pushing.notices import Addressee
 from homeserver.store import cursors, pushers
 from homeserver.store.database import Database
+from homeserver.store.failures import DatabaseFailure
 from homeserver.store.pushers import StoredPusher
 from homeserver.store.write import Write
 
@@ -108,7 +109,11 @@ class Pushing:
         for running in list(self._running):
             running.cancel()
         if self._leads_until_ms > now_ms(self.clock):
-            await self._save(release=True)
+            try:
+                await self._save(release=True)
+            except DatabaseFailure:
+                # The lease ends by itself, and the next start repeats a little.
+                log.warning("how far pushes have come could not be stored")
 
     def follow(self, entries: Sequence[LogEntry]) -> None:
         """The log has grown by *entries*."""
