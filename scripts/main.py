@@ -1,5 +1,7 @@
 """The ``folkmoot`` command."""
 
+from scripts import lean  # noqa: F401, I001  (before anything loads structlog)
+
 import os
 import sys
 from importlib.metadata import version as version_of

@@ -1,6 +1,7 @@
 """One run of the server: the reactor, signals, and what the terminal says."""
 
 import gc
+import linecache
 import signal
 import sys
 from typing import Any
@@ -64,6 +65,8 @@ class Running:
 
     async def _start(self) -> None:
         self._server = await start(self.settings, self.reactor)
+        # The source of generated methods, which attrs keeps for tracebacks, takes 2 MiB.
+        linecache.clearcache()
         # What is there now stays: the collector need not walk it again and again.
         gc.collect()
         gc.freeze()

@@ -191,6 +191,7 @@ from homeserver.services.sending import Sending
 from homeserver.services.sessions import Sessions
 from homeserver.services.shown_events import ShownEvents
 from homeserver.services.spaces import Spaces
+from homeserver.services.state_moves import StateMoves
 from homeserver.services.summaries import Summaries
 from homeserver.services.sync.account_data import AccountDataNews
 from homeserver.services.sync.ephemeral import EphemeralNews
@@ -398,8 +399,10 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     threads = Threads(known_events)
     receipts = Receipts(database, reactor, known_events, memberships, threads)
     read_markers = ReadMarkers(database, memberships, receipts)
-    summaries = Summaries(database)
-    pushed = PushedEvents(database, known_events, threads, summaries)
+    moves = StateMoves(known_events, database.head)
+    tail.follow(moves.follow)
+    summaries = Summaries(database, moves)
+    pushed = PushedEvents(database, known_events, threads, summaries, moves)
     keeping = UnreadKeeping(database, reactor)
     unread = UnreadCounts(database, known_events, recent, threads, pushed, push_rules, ignored, keeping)
     sent_members = SentMembers(settings.sync)

@@ -27,6 +27,7 @@ from homeserver.services.read_markers import ReadMarkers
 from homeserver.services.receipts import Receipts
 from homeserver.services.recent_events import RecentEvents
 from homeserver.services.room_views import RoomViews
+from homeserver.services.state_moves import StateMoves
 from homeserver.services.summaries import Summaries
 from homeserver.services.sync.account_data import AccountDataNews
 from homeserver.services.sync.ephemeral import EphemeralNews
@@ -82,8 +83,9 @@ class SyncServices:
         self.threads = Threads(known)
         self.receipts = Receipts(database, clock, known, self.memberships, self.threads)
         self.read_markers = ReadMarkers(database, self.memberships, self.receipts)
-        self.summaries = Summaries(database)
-        self.pushed = PushedEvents(database, known, self.threads, self.summaries)
+        moves = StateMoves(known, database.head)
+        self.summaries = Summaries(database, moves)
+        self.pushed = PushedEvents(database, known, self.threads, self.summaries, moves)
         self.keeping = UnreadKeeping(database, clock)
         self.unread = UnreadCounts(
             database, known, self.recent, self.threads, self.pushed, self.push_rules, self.ignored, self.keeping
@@ -105,6 +107,7 @@ class SyncServices:
             UnreadNews(reactor, self.unread),
         ]
         for follower in (
+            moves.follow,
             self.memberships.follow,
             self.recent.follow,
             self.client_events.follow,

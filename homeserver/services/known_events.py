@@ -19,11 +19,17 @@ from homeserver.store.events import StoredEvent
 
 @define(eq=False)
 class KnownEvents:
-    """Every event in the store, with the *events_max* last used in memory."""
+    """
+    Every event in the store, with those last used in memory.
+
+    Messages are asked for while they are new, state again and again: of state more is kept.
+    """
 
     database: Database
-    events_max: int = 20_000
-    _cached: OrderedDict[EventID, TimelineEvent] = field(init=False, factory=OrderedDict)
+    messages_max: int = 2_000
+    state_events_max: int = 20_000
+    _messages: OrderedDict[EventID, TimelineEvent] = field(init=False, factory=OrderedDict)
+    _state: OrderedDict[EventID, TimelineEvent] = field(init=False, factory=OrderedDict)
     _ids: dict[int, EventID] = field(init=False, factory=dict)
     """The IDs of the cached by nid."""
     _expected: dict[EventID, TimelineEvent] = field(init=False, factory=dict)
@@ -33,11 +39,17 @@ class KnownEvents:
 
     def cached(self, event_id: EventID) -> TimelineEvent | None:
         """The event if it is in memory."""
-        found = self._cached.get(event_id)
-        if found is None:
-            return self._expected.get(event_id)
-        self._cached.move_to_end(event_id)
-        return found
+        for cache in (self._messages, self._state):
+            found = cache.get(event_id)
+            if found is not None:
+                cache.move_to_end(event_id)
+                return found
+        return self._expected.get(event_id)
+
+    def cached_by_nid(self, nid: int) -> TimelineEvent | None:
+        """The stored event of this number if it is in memory."""
+        event_id = self._ids.get(nid)
+        return None if event_id is None else self.cached(event_id)
 
     def expect(self, event: TimelineEvent) -> None:
         """*event* is found from now on, while the writer that commits it sets its nid and ordering."""
@@ -84,8 +96,7 @@ class KnownEvents:
         found: dict[int, TimelineEvent] = {}
         missing: list[int] = []
         for nid in nids:
-            event_id = self._ids.get(nid)
-            event = None if event_id is None else self.cached(event_id)
+            event = self.cached_by_nid(nid)
             if event is None:
                 missing.append(nid)
             else:
@@ -108,17 +119,19 @@ class KnownEvents:
 
     def remember(self, event: TimelineEvent) -> TimelineEvent:
         """The stored *event* is in memory; the same object as before if it was there already."""
-        known = self._cached.setdefault(event.event_id, event)
-        self._cached.move_to_end(event.event_id)
+        is_state = event.event.is_state
+        cache, kept = (self._state, self.state_events_max) if is_state else (self._messages, self.messages_max)
+        known = cache.setdefault(event.event_id, event)
+        cache.move_to_end(event.event_id)
         self._ids[event.nid] = event.event_id
-        while len(self._cached) > self.events_max:
-            _, dropped = self._cached.popitem(last=False)
+        while len(cache) > kept:
+            _, dropped = cache.popitem(last=False)
             self._ids.pop(dropped.nid, None)
         return known
 
     def forget(self, event_id: EventID) -> None:
         """*event_id* is read afresh the next time."""
-        dropped = self._cached.pop(event_id, None)
+        dropped = self._messages.pop(event_id, None) or self._state.pop(event_id, None)
         if dropped is not None:
             self._ids.pop(dropped.nid, None)
 

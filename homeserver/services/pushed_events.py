@@ -7,13 +7,15 @@ from collections import OrderedDict
 from attrs import define, field, frozen
 
 from homeserver.core.auth_events import CREATE, POWER_LEVELS
-from homeserver.core.identifiers import EventID
+from homeserver.core.identifiers import EventID, RoomID
 from homeserver.core.log import Position
 from homeserver.core.power_levels import PowerLevels, power_levels_of
 from homeserver.core.push_rules.conditions import PushedEvent
 from homeserver.core.timeline import TimelineEvent
 from homeserver.core.versions import RoomVersion
+from homeserver.services.gates import Gates
 from homeserver.services.known_events import KnownEvents
+from homeserver.services.state_moves import StateMoves
 from homeserver.services.summaries import Summaries
 from homeserver.services.threads import Threads
 from homeserver.store import windows
@@ -42,10 +44,12 @@ class PushedEvents:
     known: KnownEvents
     threads: Threads
     summaries: Summaries
+    moves: StateMoves
     events_max: int = 5_000
     rooms_max: int = 10_000
     _events: OrderedDict[EventID, Pushed] = field(init=False, factory=OrderedDict)
     _levels: OrderedDict[int, _Levels] = field(init=False, factory=OrderedDict)
+    _gates: Gates = field(init=False, factory=Gates)
 
     def cached(self, event: TimelineEvent) -> Pushed | None:
         """The event if it is in memory."""
@@ -58,18 +62,31 @@ class PushedEvents:
         Members and power levels are those of the room as it is after *upto*: mostly that is at the event.
         """
         found = self._events.get(event.event_id)
-        if found is None:
-            summary = await self.summaries.of(room_nid, upto)
-            levels = await self._levels_of(room_nid, event.event.version, upto)
-            pushed = PushedEvent(event.event, summary.counts.joined, levels)
-            found = self._events[event.event_id] = Pushed(pushed, await self.threads.of(event.event))
-            while len(self._events) > self.events_max:
-                self._events.popitem(last=False)
+        while found is None:
+            # All who wait in a room want its newest event at once.
+            async with self._gates.enter(event.event_id) as is_first:
+                if is_first:
+                    found = await self._look_up(room_nid, event, upto)
+                else:
+                    found = self._events.get(event.event_id)
         return found
 
-    async def _levels_of(self, room_nid: int, version: RoomVersion, upto: Position) -> PowerLevels:
+    async def _look_up(self, room_nid: int, event: TimelineEvent, upto: Position) -> Pushed:
+        room_id = event.event.room_id
+        summary = await self.summaries.of(room_nid, room_id, upto)
+        levels = await self._levels_of(room_nid, room_id, event.event.version, upto)
+        pushed = PushedEvent(event.event, summary.counts.joined, levels)
+        found = self._events[event.event_id] = Pushed(pushed, await self.threads.of(event.event))
+        while len(self._events) > self.events_max:
+            self._events.popitem(last=False)
+        return found
+
+    async def _levels_of(self, room_nid: int, room_id: RoomID, version: RoomVersion, upto: Position) -> PowerLevels:
         known = self._levels.get(room_nid)
         if known is not None and known.at == upto:
+            return known.levels
+        if known is not None and known.at < upto and not self.moves.may_have_moved(room_id, known.at):
+            self._keep(room_nid, _Levels(upto, known.levels))
             return known.levels
         if known is not None and known.at < upto:
             changes = await self.database.read(windows.changes, room_nid, known.at, upto)

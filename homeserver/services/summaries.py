@@ -10,8 +10,9 @@ from typing import Final
 from attrs import define, evolve, field, frozen
 
 from homeserver.core.canonical import JSONObject
-from homeserver.core.identifiers import UserID
+from homeserver.core.identifiers import RoomID, UserID
 from homeserver.core.log import Position
+from homeserver.services.state_moves import StateMoves
 from homeserver.store import windows
 from homeserver.store.database import Database
 from homeserver.store.windows import MEMBER, MemberCounts
@@ -54,22 +55,25 @@ class Summaries:
     """The summaries of the *rooms_max* rooms last asked for, in memory."""
 
     database: Database
+    moves: StateMoves
     rooms_max: int = 10_000
     _counted: OrderedDict[int, _Counted] = field(init=False, factory=OrderedDict)
 
-    async def of(self, room_nid: int, upto: Position) -> Summary:
+    async def of(self, room_nid: int, room_id: RoomID, upto: Position) -> Summary:
         """The summary of a room as it is after *upto*."""
         counted = self._counted.get(room_nid)
         if counted is not None and counted.at == upto:
             return counted.summary
-        if counted is not None and counted.at < upto and not await self._moved(room_nid, counted.at, upto):
+        if counted is not None and counted.at < upto and not await self._moved(room_nid, room_id, counted.at, upto):
             self._keep(room_nid, evolve(counted, at=upto))
             return counted.summary
         summary = Summary(await self.database.read(windows.member_counts, room_nid, upto, HEROES_MAX + 1))
         self._keep(room_nid, _Counted(upto, summary))
         return summary
 
-    async def _moved(self, room_nid: int, after: Position, upto: Position) -> bool:
+    async def _moved(self, room_nid: int, room_id: RoomID, after: Position, upto: Position) -> bool:
+        if not self.moves.may_have_moved(room_id, after):
+            return False
         changes = await self.database.read(windows.changes, room_nid, after, upto)
         return any(change.key[0] == MEMBER for change in changes)
 

@@ -20,5 +20,8 @@ class DatabaseSettings:
     """Writes that are committed together at most."""
     patience_seconds: float = field(default=15.0, validator=validators.gt(0))
     """How long writes wait for a database that restarts, or that another process has locked, before they fail."""
-    cache_mib: int = field(default=32, validator=validators.ge(1))
-    """Memory for pages of the SQLite file, for each connection; PostgreSQL has settings of its own."""
+    cache_mib: int = field(default=8, validator=validators.ge(1))
+    """
+    Memory for pages of the SQLite file, for each connection, beside what the system itself caches of it; PostgreSQL
+    has settings of its own.
+    """

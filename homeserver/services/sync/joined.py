@@ -93,7 +93,7 @@ class JoinedRooms:
     async def _summary(self, span: SyncSpan, timeline: RoomTimeline, whole: bool) -> Summary | None:
         room = timeline.room
         if whole or await self._members_changed(span, timeline):
-            return await self.summaries.of(room.row.room_nid, room.upto)
+            return await self.summaries.of(room.row.room_nid, room.row.room_id, room.upto)
         return None
 
     async def _members_changed(self, span: SyncSpan, timeline: RoomTimeline) -> bool:
