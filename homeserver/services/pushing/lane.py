@@ -119,9 +119,18 @@ class Lane:
         self.addressee = addressee
         self._failures = self.retry_at_ms = 0
 
-    def rest(self, seconds: float) -> None:
-        """It is tried again after *seconds*."""
-        self.retry_at_ms = now_ms(self.around.clock) + int(seconds * 1000)
+    def fail(self, reason: str) -> None:
+        """What comes next has not been delivered; it is tried again later, or all that waits has waited too long."""
+        now, settings = now_ms(self.around.clock), self.around.settings
+        self._failures += 1
+        if self.failing_since_ms is None:
+            self.failing_since_ms = now
+            log.info("a push gateway fails", url=self.addressee.pusher.url, reason=reason)
+        elif now - self.failing_since_ms >= settings.give_up_seconds * 1000:
+            log.warning("pushes were given up", url=self.addressee.pusher.url, reason=reason)
+            self._skip_all()
+        least, most = int(settings.retry_min_seconds * 1000), int(settings.retry_max_seconds * 1000)
+        self.retry_at_ms = now + wait_ms(self._failures, least, most, self.around.dice())
 
     async def run(self) -> None:
         """All that waits is delivered, or it has to wait longer."""
@@ -181,7 +190,7 @@ class Lane:
         try:
             answer = await self.around.gateways.notify(pusher.url, notice)
         except (PeerUnreachable, PeerFault) as failure:
-            self._fail(failure)
+            self.fail(str(failure))
             return False
         self._failures, self.failing_since_ms = 0, None
         if parse_rejected(answer, (pusher.name.pushkey,)):
@@ -191,18 +200,6 @@ class Lane:
         unread = counts.get("unread", 0) if isinstance(counts, dict) else 0
         self.around.note_told(self.key, unread if isinstance(unread, int) else 0)
         return True
-
-    def _fail(self, failure: Exception) -> None:
-        now, settings = now_ms(self.around.clock), self.around.settings
-        self._failures += 1
-        if self.failing_since_ms is None:
-            self.failing_since_ms = now
-            log.info("a push gateway fails", url=self.addressee.pusher.url, reason=str(failure))
-        elif now - self.failing_since_ms >= settings.give_up_seconds * 1000:
-            log.warning("pushes were given up", url=self.addressee.pusher.url, reason=str(failure))
-            self._skip_all()
-        least, most = int(settings.retry_min_seconds * 1000), int(settings.retry_max_seconds * 1000)
-        self.retry_at_ms = now + wait_ms(self._failures, least, most, self.around.dice())
 
     def _skip_all(self) -> None:
         self._queue.clear()

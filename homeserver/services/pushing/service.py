@@ -349,10 +349,11 @@ class Pushing:
         return result
 
     def _report(self, failure: Failure, lane: Lane | None) -> None:
+        if not self._started:
+            return
         if lane is not None:
-            lane.rest(AGAIN_SECONDS)
-        if self._started:
-            log.error("pushing failed", failure=failure.getTraceback())
+            lane.fail("this server has made a mistake")
+        log.error("pushing failed", failure=failure.getTraceback())
 
 
 def _key(pusher: StoredPusher) -> Key:

@@ -164,6 +164,7 @@ class PushingTests(PushCase):
         other = await self.sync.new_room(DAVE, preset="public_chat")
         await self.sync.join(other, ALICE)
         await self.sync.say(other, DAVE, "there")
+        await self.settled()
         await self.say("here")
 
         self.assertEqual([1, 2], [each["counts"]["unread"] for each in self.gateway.notices])
