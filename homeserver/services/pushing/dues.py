@@ -28,7 +28,7 @@ from homeserver.store import windows
 from homeserver.store.database import Database
 from homeserver.store.memberships import Membership
 
-USERS_A_STEP: Final = 10
+USERS_A_STEP: Final = 2
 """Members of a large room who are looked at for each step of its pace."""
 
 

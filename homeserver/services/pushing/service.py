@@ -9,6 +9,7 @@ are stored as failing, and go on from their own cursors.
 Of several processes the one that holds the lease does all this.
 """
 
+from collections import deque
 from collections.abc import Coroutine, Sequence
 from typing import Any, Final
 
@@ -44,6 +45,8 @@ STAND_BY_SECONDS: Final = 5.0
 """How often a process that does not hold the lease looks whether it may."""
 SENDING_MAX: Final = 100
 """Pushes under way at once, over all gateways."""
+WOKEN_AT_ONCE: Final = 10
+"""Pushes that are made in one turn of the reactor."""
 
 _KINDS: Final = frozenset({EVENT, RECEIPT, MEMBERSHIP, PUSHERS})
 
@@ -161,8 +164,7 @@ class Pushing:
                 lane.add(due)
             # At once, and before any lane runs: a lane that is behind reads the log up to what was reached.
             self.dues.reached = upto
-            for _, lane in lanes:
-                self._wake(lane)
+            self._wake_all(deque(lane for _, lane in lanes))
             if is_worth_storing:
                 self._save_soon()
 
@@ -263,6 +265,13 @@ class Pushing:
             return
         lane.busy = True
         self._in_background(self._run(lane), lane).addBoth(lambda _: self._finish(lane))
+
+    def _wake_all(self, lanes: deque[Lane]) -> None:
+        """A few in each turn of the reactor: a message in a large room must not stop everything else."""
+        for _ in range(min(WOKEN_AT_ONCE, len(lanes))):
+            self._wake(lanes.popleft())
+        if lanes and self._started:
+            self.clock.callLater(0, self._wake_all, lanes)
 
     def _time_is_up(self, lane: Lane) -> None:
         self._timers.pop(lane.key, None)
