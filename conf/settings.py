@@ -8,6 +8,7 @@ from attrs import Attribute, field, frozen
 
 from federation.services.settings import FederationSettings
 from homeserver.core.identifiers import ServerName
+from homeserver.http.client.turn import TurnSettings
 from homeserver.http.client.wellknown import SupportSettings
 from homeserver.http.outbound import OutboundSettings
 from homeserver.http.settings import HTTPSettings, ListenerSettings
@@ -22,6 +23,7 @@ from homeserver.services.registration import RegistrationSettings
 from homeserver.services.sessions import SessionSettings
 from homeserver.services.settings import EmailSettings, RoomSettings
 from homeserver.services.sync.settings import SyncSettings
+from homeserver.services.user_directory import UserDirectorySettings
 from homeserver.store.settings import DatabaseSettings
 
 
@@ -90,6 +92,10 @@ class Settings:
     """How much one sync brings."""
     presence: PresenceSettings = PresenceSettings()
     """Whether users see who else is there."""
+    user_directory: UserDirectorySettings = UserDirectorySettings()
+    """Whom users find by name."""
+    turn: TurnSettings | None = None
+    """The TURN servers by which calls find their way. Unset: there are none."""
     federation: FederationSettings = FederationSettings()
     """How this server meets others."""
     outbound: OutboundSettings = OutboundSettings()

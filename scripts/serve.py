@@ -48,6 +48,7 @@ from federation.http.keys import KeyEndpoints
 from federation.http.server.directory import ServerDirectoryEndpoints
 from federation.http.server.events import ServerEventEndpoints
 from federation.http.server.membership import ServerMembershipEndpoints
+from federation.http.server.openid import ServerOpenIDEndpoints
 from federation.http.server.queries import QueryEndpoints
 from federation.http.server.spaces import ServerSpaceEndpoints
 from federation.http.server.transactions import TransactionEndpoints
@@ -93,6 +94,8 @@ from homeserver.http.client.filters import FilterEndpoints
 from homeserver.http.client.login import LoginEndpoints, SessionEndpoints
 from homeserver.http.client.membership import MembershipEndpoints
 from homeserver.http.client.messages import MessageEndpoints
+from homeserver.http.client.mutual_rooms import MutualRoomEndpoints
+from homeserver.http.client.openid import OpenIDEndpoints
 from homeserver.http.client.presence import PresenceEndpoints
 from homeserver.http.client.profiles import ProfileEndpoints
 from homeserver.http.client.push_rules import PushRuleEndpoints
@@ -108,7 +111,9 @@ from homeserver.http.client.room_upgrades import RoomUpgradeEndpoints
 from homeserver.http.client.sending import SendingEndpoints
 from homeserver.http.client.spaces import SpaceEndpoints
 from homeserver.http.client.sync import SyncEndpoints
+from homeserver.http.client.turn import TurnEndpoints
 from homeserver.http.client.typing import TypingEndpoints
+from homeserver.http.client.user_directory import UserDirectoryEndpoints
 from homeserver.http.client.versions import VersionsEndpoints
 from homeserver.http.client.wellknown import WellKnownEndpoints
 from homeserver.http.edge import Edge
@@ -158,7 +163,9 @@ from homeserver.services.logins import Logins
 from homeserver.services.member_content import MemberContent
 from homeserver.services.memberships import Memberships
 from homeserver.services.messages import Messages
+from homeserver.services.mutual_rooms import MutualRooms
 from homeserver.services.notifications import Notifications
+from homeserver.services.openid import OpenID
 from homeserver.services.outliers import Outliers
 from homeserver.services.own_members import OwnMembers
 from homeserver.services.password_hashes import PasswordHashes
@@ -213,6 +220,8 @@ from homeserver.services.typing import Typing
 from homeserver.services.unread import UnreadCounts
 from homeserver.services.unread_keeping import UnreadKeeping
 from homeserver.services.upgrading import Upgrading
+from homeserver.services.user_directory import UserDirectory
+from homeserver.services.user_directory_keeping import UserDirectoryKeeping
 from homeserver.services.visible_history import VisibleHistory
 from homeserver.services.wakeups import Wakeups
 from homeserver.store.database import Database, open_database
@@ -373,6 +382,10 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     profiles = Profiles(name, database, own_members, RemoteProfiles(peers))
     push_rules = PushRuleBook(database)
     database.subscribe(push_rules.follow)
+    user_directory = UserDirectory(name, database, memberships, settings.user_directory)
+    directory_keeping = UserDirectoryKeeping(name, database, reactor, _opaque_id())
+    tail.follow(directory_keeping.follow)
+    openid = OpenID(name, database, reactor)
     account_data = AccountData(database, push_rules, settings.account_data)
     filters = Filters(database)
 
@@ -492,6 +505,10 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
         AccountEndpoints(passwords, deactivation, ThirdPartyIDs(database)),
         DeviceEndpoints(devices),
         ProfileEndpoints(profiles),
+        UserDirectoryEndpoints(user_directory),
+        MutualRoomEndpoints(MutualRooms(database, memberships)),
+        OpenIDEndpoints(openid),
+        TurnEndpoints(reactor, settings.turn),
         AccountDataEndpoints(account_data),
         TagEndpoints(Tags(database, account_data)),
         FilterEndpoints(filters),
@@ -527,6 +544,7 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
         ServerMembershipEndpoints(name, residence, invitations),
         ServerEventEndpoints(name, reactor, room_queries),
         QueryEndpoints(name, version("folkmoot"), aliases, profiles),
+        ServerOpenIDEndpoints(openid),
         ServerDirectoryEndpoints(directory),
         ServerSpaceEndpoints(SpaceQueries(outlines, live_rooms, known_events, access)),
         ServerKeyEndpoints(key_queries, one_time_keys),
@@ -548,6 +566,8 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     parts.push_async_callback(listeners.close)
     await announcements.start()
     parts.push_async_callback(announcements.stop)
+    directory_keeping.start()
+    parts.push_async_callback(directory_keeping.stop)
     await outbox.start()
     parts.push_async_callback(outbox.stop)
     await pushing.start()

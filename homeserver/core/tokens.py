@@ -22,6 +22,7 @@ LOCALPART_BYTES: Final = 10
 _ACCESS: Final = "fma_"
 _REFRESH: Final = "fmr_"
 _LOGIN: Final = "fml_"
+_OPENID: Final = "fmo_"
 
 
 def access_token(entropy: bytes) -> str:
@@ -37,6 +38,11 @@ def refresh_token(entropy: bytes) -> str:
 def login_token(entropy: bytes) -> str:
     """A token that logs one more client in, once."""
     return _LOGIN + _spelled(entropy)
+
+
+def openid_token(entropy: bytes) -> str:
+    """A token that tells another service who its holder is."""
+    return _OPENID + _spelled(entropy)
 
 
 def hash_of(token: str) -> TokenHash:

@@ -1,0 +1,219 @@
+"""
+The user directory follows the log: whoever is new, or called something new, is found soon after.
+
+It is one consumer for all processes; whoever holds its lease does its work.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import structlog
+from attrs import define, field
+from sqlalchemy import Connection
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from homeserver.core.canonical import JSON, load_json
+from homeserver.core.identifiers import ServerName, UserID, server_of
+from homeserver.core.log import EVENT, MEMBERSHIP, PROFILE, REMOTE_MEMBERSHIP, LogEntry, Position
+from homeserver.core.user_directory import DirectoryEntry, terms_of
+from homeserver.services.clock import Clock, now_ms
+from homeserver.store import cursors, events, log, memberships, profiles, state, user_directory, users
+from homeserver.store.database import Database
+from homeserver.store.failures import DatabaseFailure
+from homeserver.store.write import Write
+
+logger = structlog.get_logger(__name__)
+
+CONSUMER: Final = "user_directory"
+FOLLOWED: Final = frozenset({EVENT, MEMBERSHIP, PROFILE, REMOTE_MEMBERSHIP})
+DELAY_SECONDS: Final = 1.0
+"""What happens within it is worked in at once."""
+LEASE_SECONDS: Final = 60.0
+ENTRIES_MAX: Final = 2_000
+USERS_MAX: Final = 100
+"""Worked in in one transaction, so that others can write in between."""
+NAME_LENGTH_MAX: Final = 1_000
+"""A longer name, or address of an avatar, is not kept."""
+NOTHING: Final = Position(-1)
+"""Where the cursor is until all who are known already are in the directory."""
+
+
+@define(eq=False)
+class UserDirectoryKeeping:
+    """Works the log in, from ``start`` to ``stop``."""
+
+    server: ServerName
+    database: Database
+    clock: Clock
+    holder: str
+    """Of this process, like no other's."""
+    delay_seconds: float = DELAY_SECONDS
+    _timer: Any = field(init=False, default=None)
+    _working: "Deferred[None] | None" = field(init=False, default=None)
+    _behind: bool = field(init=False, default=False)
+    _running: bool = field(init=False, default=False)
+
+    def start(self) -> None:
+        """What happened before is worked in too."""
+        self._running = True
+        self._plan(self.delay_seconds)
+
+    async def stop(self) -> None:
+        """Nothing is under way any more, and another process may go on at once."""
+        self._running = False
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        if self._working is not None:
+            await _end_of(self._working)
+        await self.database.write(cursors.release, CONSUMER, self.holder)
+
+    def follow(self, entries: Sequence[LogEntry]) -> None:
+        """There is work when any of *entries* may be about a user's name."""
+        if self._running and any(entry.kind in FOLLOWED for entry in entries):
+            self._plan(self.delay_seconds)
+
+    async def catch_up(self) -> bool:
+        """All that the log says is in the directory; False: that is another process's work now."""
+        while True:
+            now = now_ms(self.clock)
+            position = await self.database.write(_hold, self.holder, now, now + int(LEASE_SECONDS * 1000))
+            if position is None:
+                return False
+            head = await self.database.read(log.head)
+            if position == NOTHING:
+                if not await self._fill():
+                    return True
+                upto = head
+            else:
+                entries = await self.database.read(log.entries, position, head, ENTRIES_MAX)
+                if not entries:
+                    return True
+                await self._refresh(await self.database.scan(_users_of, entries))
+                upto = entries[-1].position
+            await self.database.write(cursors.advance, CONSUMER, upto)
+
+    async def _fill(self) -> bool:
+        """All who are known already are in the directory; False: stopped before."""
+        for several in (user_directory.accounts, user_directory.members):
+            after = ""
+            while user_ids := await self.database.scan(several, after, USERS_MAX):
+                if not self._running:
+                    return False
+                await self._refresh(user_ids)
+                after = user_ids[-1]
+        return True
+
+    async def _refresh(self, user_ids: Iterable[UserID]) -> None:
+        whole = sorted(set(user_ids))
+        for start in range(0, len(whole), USERS_MAX):
+            some = whole[start : start + USERS_MAX]
+            found = await self.database.scan(_entries, self.server, some)
+            await self.database.write_long(_keep, found)
+
+    def _plan(self, delay_seconds: float) -> None:
+        if self._working is not None:
+            self._behind = True
+        elif self._timer is None or not self._timer.active():
+            self._timer = self.clock.callLater(delay_seconds, self._begin)
+
+    def _begin(self) -> None:
+        self._behind = False
+        self._working = Deferred.fromCoroutine(self._work())
+        self._working.addErrback(_report).addCallback(self._rest)
+
+    async def _work(self) -> None:
+        try:
+            is_ours = await self.catch_up()
+        except DatabaseFailure as failure:
+            logger.warning("the user directory falls behind", reason=str(failure))
+            is_ours = False
+        if not is_ours:
+            # Whoever has the work may end before it is done.
+            self._timer = self.clock.callLater(LEASE_SECONDS, self._begin) if self._running else None
+
+    def _rest(self, _: object) -> None:
+        self._working = None
+        if self._behind and self._running:
+            self._plan(self.delay_seconds)
+
+
+def _hold(tx: Write, holder: str, now: int, until: int) -> Position | None:
+    """Up to where the log is worked in, if that is *holder*'s work now; None: it is another's."""
+    is_first = cursors.position_of(tx.connection, CONSUMER) is None
+    if not cursors.hold(tx, CONSUMER, holder, now, until):
+        return None
+    if is_first:
+        cursors.advance(tx, CONSUMER, NOTHING)
+    return cursors.position_of(tx.connection, CONSUMER)
+
+
+def _users_of(tx: Connection, entries: Sequence[LogEntry]) -> set[UserID]:
+    """The users whose entries in the directory may have changed."""
+    found = {UserID(entry.subject) for entry in entries if entry.kind in {PROFILE, MEMBERSHIP, REMOTE_MEMBERSHIP}}
+    nids = [entry.position if entry.ref is None else entry.ref for entry in entries if entry.kind == EVENT]
+    found |= user_directory.members_in(tx, nids)
+    for entry in entries:
+        # A room that the first user of this server enters brings all others who are in it.
+        if entry.kind == MEMBERSHIP and entry.ref is not None and len(memberships.joined(tx, entry.ref)) == 1:
+            found |= state.joined(tx, entry.ref)
+    return found
+
+
+def _entries(tx: Connection, server: ServerName, user_ids: Sequence[UserID]) -> Mapping[UserID, DirectoryEntry | None]:
+    """The users as the directory is to show them; None: not at all."""
+    own = profiles.of_users(tx, [user_id for user_id in user_ids if server_of(user_id) == server])
+    return {
+        user_id: _local(tx, user_id, own.get(user_id, {})) if server_of(user_id) == server else _remote(tx, user_id)
+        for user_id in user_ids
+    }
+
+
+def _local(tx: Connection, user_id: UserID, profile: Mapping[str, JSON]) -> DirectoryEntry | None:
+    user = users.by_id(tx, user_id)
+    if user is None or user.deactivated or user.is_guest:
+        return None
+    return DirectoryEntry(user_id, _text(profile.get("displayname")), _address(profile.get("avatar_url")))
+
+
+def _remote(tx: Connection, user_id: UserID) -> DirectoryEntry | None:
+    """As the user is called in a room: the one entered last, of those first whose members everybody may know of."""
+    joined = user_directory.joined(tx, user_id)
+    if not joined:
+        return None
+    opened = user_directory.open_rooms(tx, joined.keys())
+    nid = max(event for room, event in joined.items() if room in opened or not opened)
+    stored = events.by_nids(tx, (nid,)).get(nid)
+    content = {} if stored is None else load_json(stored.pdu)["content"]
+    return DirectoryEntry(user_id, _text(content.get("displayname")), _address(content.get("avatar_url")))
+
+
+def _keep(tx: Write, found: Mapping[UserID, DirectoryEntry | None]) -> None:
+    for user_id, entry in found.items():
+        if entry is None:
+            user_directory.remove(tx, user_id)
+        else:
+            user_directory.replace(tx, entry, terms_of(entry))
+
+
+def _text(value: JSON) -> str | None:
+    return value if isinstance(value, str) and value.strip() and len(value) <= NAME_LENGTH_MAX else None
+
+
+def _address(value: JSON) -> str | None:
+    text = _text(value)
+    return text if text is not None and text.startswith("mxc://") else None
+
+
+def _report(failure: Failure) -> None:
+    logger.error("the user directory could not be kept", failure=failure.getTraceback())
+
+
+async def _end_of(work: "Deferred[None]") -> None:
+    ended: Deferred[None] = Deferred()
+
+    def end(result: None) -> None:
+        ended.callback(None)
+
+    work.addCallback(end)
+    await ended
