@@ -447,6 +447,7 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     dues = Dues(database, tail, known_events, memberships, pushed, rule_owners, pusher_index, reactor)
     notices = Notices(database, tail, known_events, memberships, threads, badges, settings.push.include_content)
     outbound = outbound_client(reactor, names, settings.outbound)
+    parts.push_async_callback(outbound.close)
     push_surroundings = PushSurroundings(
         reactor, HTTPPushGateways(outbound), dues, notices, badges, settings.push, _dice
     )

@@ -58,6 +58,13 @@ class OutboundClient:
     clock: Clock
     agent: Agent
     settings: OutboundSettings
+    pool: Any = None
+    """The connections that are kept for the next request; None: they are not this client's to close."""
+
+    async def close(self) -> None:
+        """No connection stays open."""
+        if self.pool is not None:
+            await self.pool.closeCachedConnections()
 
     async def request(
         self, request: OutboundRequest, limits: Limits | None = None, *, receive: Receive | None = None
@@ -101,14 +108,24 @@ def outbound_client(reactor: Any, names: Names, settings: OutboundSettings) -> O
     """A client with its own pool of connections."""
     tls = OutboundTls(verify=settings.verify_tls)
     connections = Connections(reactor, names, tls, settings.allow_private_addresses)
-    return OutboundClient(reactor, agent_on(reactor, connections, frozenset({b"http", b"https"})), settings)
+    pool = kept_connections(reactor)
+    agent = agent_on(reactor, connections, frozenset({b"http", b"https"}), pool)
+    return OutboundClient(reactor, agent, settings, pool)
 
 
-def agent_on(reactor: Any, connections: Connections, schemes: frozenset[bytes]) -> Agent:
-    """An agent that connects as *connections* allow, to URLs of these schemes."""
+def kept_connections(reactor: Any) -> client.HTTPConnectionPool:
+    """Connections that stay open for a minute, for the next request."""
     pool = client.HTTPConnectionPool(reactor)
     pool.cachedConnectionTimeout = 60
-    agent: Agent = client.Agent.usingEndpointFactory(reactor, _CheckedEndpoints(connections, schemes), pool)
+    return pool
+
+
+def agent_on(
+    reactor: Any, connections: Connections, schemes: frozenset[bytes], pool: client.HTTPConnectionPool | None = None
+) -> Agent:
+    """An agent that connects as *connections* allow, to URLs of these schemes."""
+    endpoints = _CheckedEndpoints(connections, schemes)
+    agent: Agent = client.Agent.usingEndpointFactory(reactor, endpoints, pool or kept_connections(reactor))
     return agent
 
 

@@ -223,8 +223,7 @@ class GatewayTests(PushEndpointCase):
         self.addCleanup(port.stopListening)
         self.url = f"http://127.0.0.1:{port.getHost().port}/_matrix/push/v1/notify"
         client = outbound_client(reactor, _Literals(), OutboundSettings(allow_private_addresses=True))
-        agent: Any = client.agent
-        self.addCleanup(agent._pool.closeCachedConnections)
+        self.addCleanup(client.close)
         self.gateways = HTTPPushGateways(client)
         self.push.pushing.around.gateways = self.gateways
         await self.push.pushing.start()

@@ -3,16 +3,21 @@
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
+from homeserver.core.canonical import JSONObject
 from homeserver.core.drafts import Draft
 from homeserver.core.identifiers import DeviceID, EventID, UserID
+from homeserver.core.log import MEMBERSHIP
 from homeserver.core.push_rules.rules import parse_rule
 from homeserver.core.pushers import PusherName
+from homeserver.core.timeline import Status, TimelineEvent
 from homeserver.services.callers import Caller
 from homeserver.services.device_erasure import DeviceErasure
+from homeserver.services.outliers import room_for, store_outliers
 from homeserver.services.pushing.service import LEASE_MS
 from homeserver.services.pushing.settings import PushSettings
-from homeserver.store import cursors, pushers
-from tests.builders import ALICE, DAVE
+from homeserver.store import cursors, memberships, pushers
+from homeserver.store.write import Write
+from tests.builders import ALICE, BOB, DAVE, a_room
 from tests.databases import DatabaseCase, each_database
 from tests.pushing import GATEWAY, FakeGateway, PushServices
 from tests.syncing import SyncServices
@@ -178,6 +183,51 @@ class PushingTests(PushCase):
 
         self.assertEqual((invite, True, "Secret"), (notice["event_id"], notice["user_is_target"], notice["room_name"]))
         self.assertEqual("invite", notice["content"]["membership"])
+
+    async def test_invites_to_rooms_elsewhere_are_pushed(self) -> None:
+        """Of the room is told what the invite showed of it."""
+        room = a_room("11", creator=BOB)
+        invite = room.membership(ALICE, "invite", by=BOB)
+        shown: list[JSONObject] = [
+            {"type": "m.room.name", "state_key": "", "sender": BOB, "content": {"name": "Far away"}},
+            {"type": "m.room.member", "state_key": BOB, "sender": BOB, "content": {"displayname": "Bob"}},
+        ]
+
+        def keep(tx: Write) -> None:
+            nid = room_for(tx, invite.room_id, invite.version)
+            entry = TimelineEvent(invite, 0, None, Status.OUTLIER)
+            store_outliers(tx, nid, [entry])
+            memberships.replace(
+                tx,
+                user_id=ALICE,
+                room_nid=nid,
+                membership="invite",
+                position=tx.log(MEMBERSHIP, ALICE, nid),
+                event_nid=entry.nid,
+                sender=BOB,
+                stripped_state=shown,
+            )
+
+        await self.database.write(keep)
+        await self.settled()
+        notice = self.gateway.notices[0]
+
+        self.assertEqual(
+            (invite.event_id, "high", True), (notice["event_id"], notice["prio"], notice["user_is_target"])
+        )
+        self.assertEqual(("Far away", "Bob"), (notice["room_name"], notice["sender_display_name"]))
+
+    async def test_many_are_told(self) -> None:
+        """Each once, over as many turns as that takes."""
+        users = [UserID(f"@user{number}:one.example") for number in range(25)]
+        await self.sync.join(self.room_id, *users)
+        for user_id in users:
+            await self.push.set_pusher(user_id, f"key of {user_id}")
+        await self.say()
+        await self.pass_time(1)
+        keys = [notice["devices"][0]["pushkey"] for notice in self.gateway.notices if "event_id" in notice]
+
+        self.assertEqual(sorted(["key", *(f"key of {user_id}" for user_id in users)]), sorted(keys))
 
     async def test_pushers_end(self) -> None:
         """When their user or the gateway says so, or their device goes."""
