@@ -19,7 +19,7 @@ from sqlalchemy.engine import Connection
 
 from e2ee.store.schema import SCHEMA as E2EE
 from federation.store.schema import SCHEMA as FEDERATION
-from homeserver.store.connections import kind_of
+from homeserver.store.kinds import kind_of
 from homeserver.store.migrate import migrate
 from homeserver.store.schema import columns
 from homeserver.store.schema.columns import Schema

@@ -24,8 +24,9 @@ from twisted.trial.unittest import SkipTest, TestCase
 
 from e2ee.store.schema import SCHEMA as E2EE
 from federation.store.schema import SCHEMA as FEDERATION
-from homeserver.store.connections import driver_of, kind_of
+from homeserver.store.connections import driver_of
 from homeserver.store.database import Database, open_database
+from homeserver.store.kinds import kind_of
 from homeserver.store.migrate import migrate
 from homeserver.store.schema.whole import SCHEMA as HOMESERVER
 from homeserver.store.settings import DatabaseSettings

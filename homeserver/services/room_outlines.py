@@ -1,25 +1,16 @@
 """What this server shows of its rooms to who is not in them."""
 
-from attrs import define, frozen
-from sqlalchemy import Connection
+from attrs import define
 
-from homeserver.core.auth_events import JOIN_RULES
 from homeserver.core.canonical import JSON, JSONObject
 from homeserver.core.identifiers import RoomID
 from homeserver.core.restricted_joins import allowed_rooms
 from homeserver.core.room_outlines import RESTRICTED, SPACE, SPACE_CHILD, RoomOutline, child_of, in_order
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.memberships import Memberships
-from homeserver.store import room_summaries, rooms, state
+from homeserver.store import outlined_rooms, state
 from homeserver.store.database import Database
 from homeserver.store.room_summaries import RoomSummary
-
-
-@frozen
-class _Found:
-    summary: RoomSummary
-    version: str
-    join_rules_nid: int | None
 
 
 @define(eq=False)
@@ -32,7 +23,7 @@ class RoomOutlines:
 
     async def of(self, room_id: RoomID) -> RoomOutline | None:
         """The room, and of a space its children; None when nobody here is in such a room."""
-        found = await self.database.read(_find, room_id)
+        found = await self.database.read(outlined_rooms.by_id, room_id)
         if found is None or not await self.memberships.local_members(found.summary.room_nid):
             return None
         summary = found.summary
@@ -46,18 +37,6 @@ class RoomOutlines:
         events = await self.known.by_nids(nids.values())
         children = (child_of(entry.event) for entry in events.values())
         return RoomOutline(room_id, shown, in_order(child for child in children if child is not None))
-
-
-def _find(tx: Connection, room_id: RoomID) -> _Found | None:
-    room = rooms.by_id(tx, room_id)
-    if room is None or room.version is None or room.blocked:
-        return None
-    summary = room_summaries.by_nids(tx, (room.nid,)).get(room.nid)
-    if summary is None:
-        return None
-    restricted = summary.join_rule in RESTRICTED
-    nid = state.entry_as_of(tx, room.nid, JOIN_RULES, state.NOW) if restricted else None
-    return _Found(summary, room.version, nid)
 
 
 def _shown(room: RoomSummary, version: str) -> JSONObject:

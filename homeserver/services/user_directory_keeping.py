@@ -9,16 +9,14 @@ from typing import Any, Final
 
 import structlog
 from attrs import define, field
-from sqlalchemy import Connection
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from homeserver.core.canonical import JSON, load_json
-from homeserver.core.identifiers import ServerName, UserID, server_of
+from homeserver.core.identifiers import ServerName, UserID
 from homeserver.core.log import EVENT, MEMBERSHIP, PROFILE, REMOTE_MEMBERSHIP, LogEntry, Position
 from homeserver.core.user_directory import DirectoryEntry, terms_of
 from homeserver.services.clock import Clock, now_ms
-from homeserver.store import cursors, events, log, memberships, profiles, state, user_directory, users
+from homeserver.store import cursors, log, named_users, user_directory
 from homeserver.store.database import Database
 from homeserver.store.failures import DatabaseFailure
 from homeserver.store.write import Write
@@ -33,8 +31,6 @@ LEASE_SECONDS: Final = 60.0
 ENTRIES_MAX: Final = 2_000
 USERS_MAX: Final = 100
 """Worked in in one transaction, so that others can write in between."""
-NAME_LENGTH_MAX: Final = 1_000
-"""A longer name, or address of an avatar, is not kept."""
 NOTHING: Final = Position(-1)
 """Where the cursor is until all who are known already are in the directory."""
 
@@ -66,7 +62,11 @@ class UserDirectoryKeeping:
             self._timer.cancel()
         if self._working is not None:
             await _end_of(self._working)
-        await self.database.write(cursors.release, CONSUMER, self.holder)
+        try:
+            await self.database.write(cursors.release, CONSUMER, self.holder)
+        except DatabaseFailure as failure:
+            # Another process waits until the lease is over.
+            logger.warning("the user directory is not handed over", reason=str(failure))
 
     def follow(self, entries: Sequence[LogEntry]) -> None:
         """There is work when any of *entries* may be about a user's name."""
@@ -89,7 +89,7 @@ class UserDirectoryKeeping:
                 entries = await self.database.read(log.entries, position, head, ENTRIES_MAX)
                 if not entries:
                     return True
-                await self._refresh(await self.database.scan(_users_of, entries))
+                await self._refresh(await self.database.scan(named_users.concerned, entries))
                 upto = entries[-1].position
             await self.database.write(cursors.advance, CONSUMER, upto)
 
@@ -108,7 +108,7 @@ class UserDirectoryKeeping:
         whole = sorted(set(user_ids))
         for start in range(0, len(whole), USERS_MAX):
             some = whole[start : start + USERS_MAX]
-            found = await self.database.scan(_entries, self.server, some)
+            found = await self.database.scan(named_users.entries, self.server, some)
             await self.database.write_long(_keep, found)
 
     def _plan(self, delay_seconds: float) -> None:
@@ -148,61 +148,12 @@ def _hold(tx: Write, holder: str, now: int, until: int) -> Position | None:
     return cursors.position_of(tx.connection, CONSUMER)
 
 
-def _users_of(tx: Connection, entries: Sequence[LogEntry]) -> set[UserID]:
-    """The users whose entries in the directory may have changed."""
-    found = {UserID(entry.subject) for entry in entries if entry.kind in {PROFILE, MEMBERSHIP, REMOTE_MEMBERSHIP}}
-    nids = [entry.position if entry.ref is None else entry.ref for entry in entries if entry.kind == EVENT]
-    found |= user_directory.members_in(tx, nids)
-    for entry in entries:
-        # A room that the first user of this server enters brings all others who are in it.
-        if entry.kind == MEMBERSHIP and entry.ref is not None and len(memberships.joined(tx, entry.ref)) == 1:
-            found |= state.joined(tx, entry.ref)
-    return found
-
-
-def _entries(tx: Connection, server: ServerName, user_ids: Sequence[UserID]) -> Mapping[UserID, DirectoryEntry | None]:
-    """The users as the directory is to show them; None: not at all."""
-    own = profiles.of_users(tx, [user_id for user_id in user_ids if server_of(user_id) == server])
-    return {
-        user_id: _local(tx, user_id, own.get(user_id, {})) if server_of(user_id) == server else _remote(tx, user_id)
-        for user_id in user_ids
-    }
-
-
-def _local(tx: Connection, user_id: UserID, profile: Mapping[str, JSON]) -> DirectoryEntry | None:
-    user = users.by_id(tx, user_id)
-    if user is None or user.deactivated or user.is_guest:
-        return None
-    return DirectoryEntry(user_id, _text(profile.get("displayname")), _address(profile.get("avatar_url")))
-
-
-def _remote(tx: Connection, user_id: UserID) -> DirectoryEntry | None:
-    """As the user is called in a room: the one entered last, of those first whose members everybody may know of."""
-    joined = user_directory.joined(tx, user_id)
-    if not joined:
-        return None
-    opened = user_directory.open_rooms(tx, joined.keys())
-    nid = max(event for room, event in joined.items() if room in opened or not opened)
-    stored = events.by_nids(tx, (nid,)).get(nid)
-    content = {} if stored is None else load_json(stored.pdu)["content"]
-    return DirectoryEntry(user_id, _text(content.get("displayname")), _address(content.get("avatar_url")))
-
-
 def _keep(tx: Write, found: Mapping[UserID, DirectoryEntry | None]) -> None:
     for user_id, entry in found.items():
         if entry is None:
             user_directory.remove(tx, user_id)
         else:
             user_directory.replace(tx, entry, terms_of(entry))
-
-
-def _text(value: JSON) -> str | None:
-    return value if isinstance(value, str) and value.strip() and len(value) <= NAME_LENGTH_MAX else None
-
-
-def _address(value: JSON) -> str | None:
-    text = _text(value)
-    return text if text is not None and text.startswith("mxc://") else None
 
 
 def _report(failure: Failure) -> None:

@@ -10,11 +10,8 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from twisted.internet.defer import Deferred
-
-from homeserver.store.settings import DatabaseSettings
 
 T = TypeVar("T")
 
@@ -90,21 +87,6 @@ class Kind(Protocol):
 
     def blocking(self, function: Callable[[], T]) -> T:
         """What *function*, which blocks, returns: called in a thread where the reactor would be held up."""
-
-
-def kind_of(settings: DatabaseSettings) -> Kind:
-    """What *settings* name.  Raises ValueError for another database."""
-    url = make_url(settings.url)
-    match url.get_backend_name():
-        case "sqlite":
-            from homeserver.store.sqlite import Sqlite
-
-            return Sqlite(url, settings)
-        case "postgresql":
-            from homeserver.store.postgresql import Postgresql
-
-            return Postgresql(url, settings)
-    raise ValueError("The URL of the database must begin with sqlite:/// or postgresql://")
 
 
 def driver_of(connection: Connection) -> Any:

@@ -7,7 +7,7 @@ The only module where database work meets the reactor.  What is passed to it are
 from collections.abc import Callable
 from contextvars import copy_context
 from functools import partial
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar, cast
 
 from sqlalchemy import Connection
 from twisted.internet.defer import Deferred
@@ -15,9 +15,10 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
 from homeserver.core.log import Position
-from homeserver.store.connections import Kind, cause_of, is_driver_failure, kind_of
+from homeserver.store.connections import Kind, cause_of, is_driver_failure
 from homeserver.store.failures import Closed, Unavailable
 from homeserver.store.group_commit import GroupCommit, Reactor, Subscriber
+from homeserver.store.kinds import kind_of
 from homeserver.store.readers import FiberReaders, Read, Reader, ThreadReaders
 from homeserver.store.settings import DatabaseSettings
 from homeserver.store.write import Write
@@ -25,6 +26,9 @@ from homeserver.store.writer import Call, Writer
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+Snapshot: TypeAlias = Connection
+"""One moment of the database, for functions that put together what several tables say."""
 
 
 class Database:

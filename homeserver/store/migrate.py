@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, MetaData, inspect, text
 
-from homeserver.store.connections import Locked, cause_of, driver_of, is_driver_failure, kind_of
+from homeserver.store.connections import Locked, cause_of, driver_of, is_driver_failure
 from homeserver.store.failures import Unavailable
+from homeserver.store.kinds import kind_of
 from homeserver.store.schema.columns import NAMING, Schema
 from homeserver.store.settings import DatabaseSettings
 

@@ -40,9 +40,13 @@ FORBIDDEN = {
     "http": ("sqlalchemy", "alembic", "sqlite3", "psycopg2", "asyncio"),
 }
 EXCEPTIONS = {
-    # The one module where database work meets the reactor, the group commit beside it, and what wakes the reactor.
+    # Where database work meets the reactor: reads, the group commit, and what waits for PostgreSQL.
     "homeserver.store.database": (*CLOCKS, *THREADS),
     "homeserver.store.group_commit": (*CLOCKS, *THREADS, "twisted.logger"),
+    "homeserver.store.connections": CLOCKS,
+    "homeserver.store.readers": CLOCKS,
+    "homeserver.store.fibers": (*CLOCKS, *THREADS),
+    "homeserver.store.postgresql": THREADS,
 }
 
 

@@ -7,8 +7,8 @@ from twisted.internet.defer import gatherResults
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
-from homeserver.store.connections import kind_of
 from homeserver.store.failures import Unavailable
+from homeserver.store.kinds import kind_of
 from homeserver.store.migrate import migrate
 from homeserver.store.settings import DatabaseSettings
 from tests.databases import SCHEMAS, each_database, fresh_settings
