@@ -53,6 +53,21 @@ class Backfill:
         """
         return await self._under_way.run(room_id, lambda: self._backfill(room_id, before))
 
+    async def closest_ts(self, room_id: RoomID, ts: int, *, forward: bool) -> int | None:
+        """The time of the event closest to *ts* that one of the servers knows of; None when none tells."""
+        room = await self.live_rooms.load(room_id)
+        query: dict[str, str | int] = {"ts": ts, "dir": "f" if forward else "b"}
+        path = path_of(f"{FEDERATION_V1}/timestamp_to_event", room_id)
+        for server in await self._servers(room):
+            try:
+                found = (await self.peers.fetch(server, path, query)).get("origin_server_ts")
+            except (PeerUnreachable, PeerFault) as error:
+                log.info("a server did not tell of a time", server=server, room=room_id, reason=str(error))
+                continue
+            if type(found) is int and (found >= ts if forward else found <= ts):
+                return found
+        return None
+
     async def _backfill(self, room_id: RoomID, before: Ordering) -> bool:
         missed = await self.history.missing(room_id, before)
         if not missed:

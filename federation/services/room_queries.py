@@ -21,11 +21,13 @@ from homeserver.services.known_events import KnownEvents
 from homeserver.services.live_rooms import LiveRoom, LiveRooms
 from homeserver.services.refusals import Forbidden, NotFound
 from homeserver.services.room_states import RoomStates
-from homeserver.store import states_at
+from homeserver.store import events, states_at
 from homeserver.store.database import Database
 
 BACKFILL_MAX: Final = 100
 MISSING_MAX: Final = 50
+NEAR_MAX: Final = 20
+"""Events near a point in time that are looked at for one that may be seen."""
 SETTING: Final = (HISTORY_VISIBILITY, "")
 
 
@@ -99,6 +101,17 @@ class RoomQueries:
         found = await self._walk(room_id, starts - stop, stop, min(limit, MISSING_MAX), min_depth)
         shown = await self._shown(origin, room, found)
         return shown[::-1]
+
+    async def closest(self, origin: ServerName, room_id: RoomID, ts: int, *, forward: bool) -> Event:
+        """
+        The event closest to *ts* (milliseconds), at or after it, or at or before it.  Raises NotFound, Forbidden.
+        """
+        room = await self._room(origin, room_id)
+        rows = await self.database.read(events.near_in_time, room.nid, ts, forward=forward, limit=NEAR_MAX)
+        for entry in await self.known.revive(rows):
+            if await self._may_see(origin, room, entry):
+                return entry.event
+        raise NotFound(f"There is no event {'after' if forward else 'before'} that point in time.")
 
     async def _room(self, origin: ServerName, room_id: RoomID) -> LiveRoom:
         room = await self.live_rooms.find(room_id)

@@ -51,6 +51,9 @@ class NoPeers:
     async def backfill(self, room_id: RoomID, before: Ordering, limit: int) -> bool:
         return False
 
+    async def closest_ts(self, room_id: RoomID, ts: int, *, forward: bool) -> int | None:
+        return None
+
     async def outline(
         self, room_id: RoomID, servers: Sequence[ServerName], *, suggested_only: bool
     ) -> OutlinedSpace | None:

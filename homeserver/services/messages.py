@@ -38,6 +38,8 @@ BACKFILL_MIN: Final = 50
 """Events that other servers are asked for at least, since who pages goes on."""
 CANDIDATES_MAX: Final = 100
 """Events near a point in time that are looked at for one that the reader may see."""
+CLOSEST_BACKFILLS_MAX: Final = 10
+"""How often other servers are asked for history on the way to a point in time."""
 BEGINNING: Final = Ordering(-(2**62))
 END: Final = Ordering(2**62)
 
@@ -147,13 +149,34 @@ class Messages:
         Raises NotInRoom, NotFound.
         """
         view = await self.views.open(caller, room_id)
+        found = await self._near(view, ts, forward=forward)
+        if await self._has_gaps(view):
+            told = await self.remote.closest_ts(room_id, ts, forward=forward)
+            fetches = CLOSEST_BACKFILLS_MAX
+            while told is not None and fetches and not _is_as_near(found, told, ts):
+                fetches -= 1
+                if not await self.remote.backfill(room_id, END, BACKFILL_MIN):
+                    break
+                found = await self._near(view, ts, forward=forward)
+        if found is None:
+            raise NotFound(f"There is no event {'after' if forward else 'before'} that point in time.")
+        return found
+
+    async def _has_gaps(self, view: RoomView) -> bool:
+        """Whether others may know events that are not here."""
+        if not view.is_joined:
+            return False
+        return bool(await self.database.read(backward_extremities.of_room, view.room_nid))
+
+    async def _near(self, view: RoomView, ts: int, *, forward: bool) -> TimelineEvent | None:
+        """Of what is here, the event that the reader may see closest to *ts*."""
         rows = await self.database.read(events.near_in_time, view.room_nid, ts, forward=forward, limit=CANDIDATES_MAX)
         near = [entry for entry in await self.known.revive(rows) if _place(entry) <= view.newest]
         visible = {entry.event_id for entry, _ in await self.views.seen(view, sorted(near, key=_place))}
         for entry in near:
             if entry.event_id in visible:
                 return entry
-        raise NotFound(f"There is no event {'after' if forward else 'before'} that point in time.")
+        return None
 
     async def visible(self, view: RoomView, event_id: EventID) -> TimelineEvent:
         """An event of the room that the reader may see.  Raises NotFound."""
@@ -238,6 +261,10 @@ class Messages:
             return []
         senders = {entry.event.sender for entry, _ in found}
         return await self.reading.members_at(view, found[0][0], senders)
+
+
+def _is_as_near(found: TimelineEvent | None, told: int, ts: int) -> bool:
+    return found is not None and abs(found.event.origin_server_ts - ts) <= abs(told - ts)
 
 
 def _place(event: TimelineEvent) -> Ordering:

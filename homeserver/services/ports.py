@@ -81,6 +81,13 @@ class RemoteHistory(Protocol):
         Spec: server-server-api#backfilling-and-retrieving-missing-events
         """
 
+    async def closest_ts(self, room_id: RoomID, ts: int, *, forward: bool) -> int | None:
+        """
+        The time (milliseconds) of the event closest to *ts*, at or after it, or at or before it, that others know of.
+
+        None when nobody tells; it raises nothing for that.  Spec: server-server-api#retrieving-events
+        """
+
 
 class RemoteDirectory(Protocol):
     """The published rooms of other servers."""

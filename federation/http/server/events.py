@@ -13,6 +13,7 @@ from federation.services.room_queries import RoomQueries
 from homeserver.core.canonical import JSON, JSONObject
 from homeserver.core.events import Event
 from homeserver.core.identifiers import EventID, RoomID, ServerName
+from homeserver.http.client.messages import Direction
 from homeserver.http.operation import server_operation
 from homeserver.services.clock import now_ms
 
@@ -73,6 +74,12 @@ class ServerEventEndpoints:
             origin, room_id, body.earliest_events, body.latest_events, max(body.limit, 0), body.min_depth
         )
         return {"events": _pdus(found)}
+
+    @server_operation("getEventByTimestamp")
+    async def event_by_timestamp(self, origin: ServerName, room_id: RoomID, ts: int, dir: Direction) -> JSONObject:
+        """The event closest to a point in time.  Raises NotFound, Forbidden."""
+        found = await self.queries.closest(origin, room_id, ts, forward=dir == "f")
+        return {"event_id": found.event_id, "origin_server_ts": found.origin_server_ts}
 
     def _transaction(self, events: Iterable[Event]) -> JSONObject:
         return {"origin": self.server, "origin_server_ts": now_ms(self.clock), "pdus": _pdus(events)}

@@ -63,12 +63,18 @@ class VisibilityTests(RoomAPICase):
                 self.assertEqual(["outside", "invited", "in", "out", "back"], await dave.texts(room_id))
                 self.assertEqual(200, (await dave.room(room_id, "state")).status)
                 self.assertEqual(200, (await dave.room(room_id, "members")).status)
+                event_id = (await dave.messages(room_id, limit=1))["chunk"][0]["event_id"]
+                self.assertEqual(event_id, (await dave.room(room_id, f"event/{event_id}")).json["event_id"])
+                self.assertEqual(200, (await dave.room(room_id, f"context/{event_id}")).status)
                 # Spec: client-server-api#get_matrixclientv3roomsroomidjoined_members
                 self.assertEqual(403, (await dave.room(room_id, "joined_members")).status)
             else:
                 for what in ("state", "members", "joined_members", "state/m.room.create/"):
                     self.assert_refused(403, "M_FORBIDDEN", await dave.room(room_id, what))
                 self.assert_refused(403, "M_FORBIDDEN", await dave.room(room_id, "messages", dir="b"))
+                said = (await self.alice.messages(room_id, limit=1))["chunk"][0]["event_id"]
+                self.assert_refused(404, "M_NOT_FOUND", await dave.room(room_id, f"event/{said}"))
+                self.assert_refused(403, "M_FORBIDDEN", await dave.room(room_id, f"context/{said}"))
 
     async def test_the_invited_are_strangers_until_they_come(self) -> None:
         """An invite alone opens nothing, and neither does declining it."""
