@@ -14,7 +14,7 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, Final
 
 import structlog
-from attrs import define, field, frozen
+from attrs import define, field
 from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.python.failure import Failure
 
@@ -25,8 +25,9 @@ from homeserver.core.pushers import stored_pusher
 from homeserver.services.clock import Clock, now_ms
 from homeserver.services.pushing.dues import Due, Dues
 from homeserver.services.pushing.lane import PASS_MAX, Key, Lane, Surroundings
+from homeserver.services.pushing.lease import Progress, start_of, store, take
 from homeserver.services.pushing.notices import Addressee
-from homeserver.store import cursors, pushers
+from homeserver.store import pushers
 from homeserver.store.database import Database
 from homeserver.store.failures import DatabaseFailure
 from homeserver.store.pushers import StoredPusher
@@ -34,7 +35,6 @@ from homeserver.store.write import Write
 
 log = structlog.get_logger(__name__)
 
-CONSUMER: Final = "push"
 LEASE_MS: Final = 15_000
 """For so long one process pushes without saying so again."""
 SAVE_SECONDS: Final = 1.0
@@ -49,24 +49,6 @@ WOKEN_AT_ONCE: Final = 10
 """Pushes that are made in one turn of the reactor."""
 
 _KINDS: Final = frozenset({EVENT, RECEIPT, MEMBERSHIP, PUSHERS})
-
-
-@frozen
-class _Progress:
-    """How far a pusher has come, to be stored."""
-
-    key: Key
-    cursor: Position
-    failing_since_ms: int | None
-
-
-@frozen
-class _Lease:
-    """*is_continued*: nobody else had it in between.  *start*: where to read on.  *failing*: pushers that fail."""
-
-    is_continued: bool
-    start: Position
-    failing: Sequence[StoredPusher]
 
 
 @define(eq=False)
@@ -94,7 +76,7 @@ class Pushing:
     async def start(self) -> None:
         """What happened while the server was down is being pushed, and so is what comes."""
         await self.dues.index.load()
-        stored, start, any_failing = await self.database.read(_start_of, self.database.head)
+        stored, start, any_failing = await self.database.read(start_of, self.database.head)
         self._stored, self.dues.reached = stored, start
         self._head = max(self._head, self.database.head)
         self._started = True
@@ -207,7 +189,7 @@ class Pushing:
         now = now_ms(self.clock)
         if now < self._leads_until_ms - LEASE_MS // 2:
             return True
-        lease = await self.database.write(_take, self.holder, now, now + LEASE_MS)
+        lease = await self.database.write(take, self.holder, now, now + LEASE_MS)
         if lease is None:
             self._drop_all()
             return False
@@ -235,7 +217,7 @@ class Pushing:
 
     async def _skip_done(self) -> None:
         """What the other process has done need not be looked at."""
-        self._stored, start, any_failing = await self.database.read(_start_of, self._head)
+        self._stored, start, any_failing = await self.database.read(start_of, self._head)
         start = min(start, self._head)
         while self.dues.reached < start:
             upto = Position(min(start, self.dues.reached + PASS_MAX))
@@ -328,9 +310,9 @@ class Pushing:
         if not moved and settled <= self._stored and not ends_soon and not release:
             self._forget_idle()
             return
-        progress = [_Progress(lane.key, lane.cursor, lane.failing_since_ms) for lane in moved]
+        progress = [Progress(lane.key, lane.cursor, lane.failing_since_ms) for lane in moved]
         until = None if release else now + LEASE_MS
-        if not await self.database.write(_store, self.holder, now, until, progress, settled):
+        if not await self.database.write(store, self.holder, now, until, progress, settled):
             # Another process has taken over: it was silent here for too long.
             self._leads_until_ms = 0
             self._drop_all()
@@ -372,39 +354,6 @@ def _key(pusher: StoredPusher) -> Key:
 def _addressee(pusher: StoredPusher) -> Addressee:
     form = parse_json_object(pusher.description.encode())
     return Addressee(pusher.user_id, stored_pusher(form), pusher.created_ms)
-
-
-def _start_of(tx: Any, head: Position) -> tuple[Position, Position, bool]:
-    """The stored place, where the first pusher that does not fail is to be served from, and whether any fails."""
-    stored = cursors.position_of(tx, CONSUMER) or Position(0)
-    first = pushers.first_cursor(tx)
-    start = head if first is None else max(stored, first)
-    return stored, start, bool(pushers.failing(tx))
-
-
-def _take(tx: Write, holder: str, now: int, until: int) -> _Lease | None:
-    before = cursors.holder_of(tx.connection, CONSUMER)
-    if cursors.position_of(tx.connection, CONSUMER) is None:
-        cursors.advance(tx, CONSUMER, Position(0))
-    if not cursors.hold(tx, CONSUMER, holder, now, until):
-        return None
-    _, start, _ = _start_of(tx.connection, tx.position)
-    return _Lease(before == holder, start, pushers.failing(tx.connection))
-
-
-def _store(
-    tx: Write, holder: str, now: int, until: int | None, progress: Sequence[_Progress], settled: Position
-) -> bool:
-    """Whether *holder* still holds the lease; then everything is stored.  *until*: None gives the lease up."""
-    if not cursors.hold(tx, CONSUMER, holder, now, now if until is None else until):
-        return False
-    for each in progress:
-        pushers.advance(tx, *each.key, each.cursor, each.failing_since_ms)
-    if settled > (cursors.position_of(tx.connection, CONSUMER) or 0):
-        cursors.advance(tx, CONSUMER, settled)
-    if until is None:
-        cursors.release(tx, CONSUMER, holder)
-    return True
 
 
 def _delete(tx: Write, key: Key) -> None:
