@@ -474,7 +474,7 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
         inviting,
     )
     room_queries = RoomQueries(name, database, known_events, live_rooms, room_states, access, residence)
-    distribution = Distribution(name, database, known_events, live_rooms)
+    distribution = Distribution(name, database, known_events, live_rooms, moves)
     surroundings = Surroundings(
         name,
         database,

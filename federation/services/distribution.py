@@ -12,6 +12,7 @@ from homeserver.core.identifiers import RoomID, ServerName, UserID, server_of
 from homeserver.core.log import Position
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.live_rooms import LiveRoom, LiveRooms
+from homeserver.services.state_moves import StateMoves
 from homeserver.store import joined_servers, outgoing, receipts
 from homeserver.store.database import Database
 
@@ -26,6 +27,7 @@ class Distribution:
     database: Database
     known: KnownEvents
     live_rooms: LiveRooms
+    moves: StateMoves
 
     async def events_between(self, after: Position, upto: Position) -> Sequence[Outgoing]:
         """Events that this server distributes, stored at positions in ``(after, upto]``, oldest first."""
@@ -46,6 +48,8 @@ class Distribution:
             # Left and forgotten since: nobody is to be told, and those who follow in the log are.
             return frozenset()
         if before > self.database.head:
+            return room.servers.keys()
+        if room.members_are_written and not self.moves.may_have_moved(room_id, Position(before - 1)):
             return room.servers.keys()
         changed = await self.database.read(joined_servers.changes_since, room.nid, Position(before - 1))
         if changed.generation < room.members_generation:

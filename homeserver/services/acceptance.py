@@ -132,7 +132,7 @@ class Acceptance:
             )
         finally:
             lock.release()
-        written.addErrback(self._undo, event)
+        written.addCallbacks(lambda _: room.note_written(generation + 1), self._undo, errbackArgs=(event,))
         return Begun(entry.status, written)
 
     def _undo(self, failure: Failure, event: Event) -> Failure:

@@ -44,6 +44,7 @@ class LiveRoom:
     """How many joined users each server has here."""
     members_generation: int = field(init=False, default=0)
     """What the generation is once the last change of who is joined is written."""
+    _written_generation: int = field(init=False, default=0)
     _settled: dict[EventID, None] = field(init=False, factory=dict)
 
     def __attrs_post_init__(self) -> None:
@@ -60,6 +61,15 @@ class LiveRoom:
     def is_settled(self, event_ids: Collection[EventID]) -> bool:
         """Whether the state after each of the events is known to be the current one."""
         return bool(event_ids) and all(event_id in self._settled for event_id in event_ids)
+
+    @property
+    def members_are_written(self) -> bool:
+        """Nobody is coming or going this very moment: who is joined is so in the store, too."""
+        return self.members_generation <= self._written_generation
+
+    def note_written(self, generation: int) -> None:
+        """The write that raised the room to *generation* is done."""
+        self._written_generation = max(self._written_generation, generation)
 
     def apply(self, changes: Mapping[StateKey, Event | None]) -> None:
         """The current state is changed by the write that will raise the generation; None removes an entry."""

@@ -118,6 +118,7 @@ class Timeline:
         except BaseException:
             self._undo(room, admissions)
             raise
+        room.note_written(1)
         self.live_rooms.adopt(room)
         return room.room_id
 
@@ -198,7 +199,8 @@ class Timeline:
             return None
         generation = room.generation
         room.generation += 1
-        return self.database.write(append, self._append(room, generation, admissions))
+        written: Deferred[None] = self.database.write(append, self._append(room, generation, admissions))
+        return written.addCallback(lambda _: room.note_written(generation + 1))
 
     def _append(self, room: LiveRoom, generation: int, admissions: Sequence[Admission]) -> Append:
         return Append(

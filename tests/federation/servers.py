@@ -86,6 +86,7 @@ from homeserver.services.resolution import Resolution
 from homeserver.services.room_outlines import RoomOutlines
 from homeserver.services.room_states import RoomStates
 from homeserver.services.spaces import Spaces
+from homeserver.services.state_moves import StateMoves
 from homeserver.services.threads import Threads
 from homeserver.services.timeline import Timeline
 from homeserver.services.typing import Typing
@@ -273,7 +274,9 @@ class FederatedServer:
         outlines = RoomOutlines(database, known, memberships)
         self.spaces = Spaces(name, clock, memberships, outlines, aliases, RemoteSpaces(peers, clock))
         room_queries = RoomQueries(name, database, known, live_rooms, states, access, residence)
-        distribution = Distribution(name, database, known, live_rooms)
+        moves = StateMoves(known, database.head)
+        tail.follow(moves.follow)
+        distribution = Distribution(name, database, known, live_rooms, moves)
         around = Surroundings(
             name,
             database,
