@@ -478,7 +478,7 @@ class RestrictedRooms(Federation, TestCase):
         await self.begin(self)
 
     async def restricted(self, hall: str, version: str = "12") -> Any:
-        rule = {"join_rule": "restricted", "allow": [{"type": "m.room_membership", "room_id": hall}]}
+        rule: JSONObject = {"join_rule": "restricted", "allow": [{"type": "m.room_membership", "room_id": hall}]}
         rules = InitialState("m.room.join_rules", rule)
         return await self.one.create(ALICE, version, preset="private_chat", initial_state=[rules])
 
@@ -514,7 +514,7 @@ class RestrictedRooms(Federation, TestCase):
     async def test_a_user_of_a_server_that_is_in_the_room_asks_elsewhere(self) -> None:
         """Where nobody of the own server may let the user in, a server whose users may does."""
         hall = await self.one.create(ALICE, preset="public_chat")
-        rule = {"join_rule": "restricted", "allow": [{"type": "m.room_membership", "room_id": hall}]}
+        rule: JSONObject = {"join_rule": "restricted", "allow": [{"type": "m.room_membership", "room_id": hall}]}
         room_id = await self.one.create(
             ALICE,
             "10",
@@ -548,7 +548,7 @@ class RestrictedRooms(Federation, TestCase):
         await self.two.join(BOB, hall, ONE)
         await self.three.join(CAROL, hall, ONE)
         await self.quiet()
-        levels = {"users": {}, "invite": 50}
+        levels: JSONObject = {"users": {}, "invite": 50}
         await self.one.set_state(ALICE, room_id, "m.room.power_levels", levels)
         await self.settle(room_id, self.one, self.two)
         response = await self.three.request(self.two, "GET", target)
