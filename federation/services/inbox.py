@@ -181,7 +181,11 @@ class Inbox:
 
     async def _complete(self, origin: ServerName, event: Event, missing: frozenset[EventID]) -> None:
         if missing & {*event.auth_events}:
-            await self.ancestry.bring_auth_events(origin, event)
+            try:
+                await self.ancestry.bring_auth_events(origin, event)
+            except PeerFault as fault:
+                # They may be among what the event follows.
+                log.info("what an event cites is not told", event_id=event.event_id, reason=str(fault))
         # What is missing of its past was not looked at, if what it cites was missing.
         if not await self.known.without_place(event.prev_events):
             return
