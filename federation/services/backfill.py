@@ -97,9 +97,9 @@ class Backfill:
         query: dict[str, str | int] = {"v": missing.event_id, "limit": EVENTS_MAX}
         answer = await self.peers.fetch(server, path_of(f"{FEDERATION_V1}/backfill", room.room_id), query)
         pdus = answer.get("pdus")
-        found = await self.checks.sound(
-            pdus[: 2 * EVENTS_MAX] if isinstance(pdus, list) else (), room.version, room.room_id
-        )
+        # Spec: server-server-api#get_matrixfederationv1backfillroomid
+        listed = pdus[: 2 * EVENTS_MAX] if isinstance(pdus, list) else ()
+        found = await self.checks.sound(listed, room.version, room.room_id, historic=True)
         return _connected({event.event_id: event for event in found}, missing.event_id)
 
     async def _place(self, server: ServerName, room: LiveRoom, missing: MissingEvent, events: Sequence[Event]) -> None:

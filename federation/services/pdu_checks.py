@@ -34,17 +34,20 @@ class PduChecks:
 
     ring: KeyRing
 
-    async def sound(self, pdus: Iterable[JSON], version: RoomVersion, room_id: RoomID) -> list[Event]:
+    async def sound(
+        self, pdus: Iterable[JSON], version: RoomVersion, room_id: RoomID, *, historic: bool = False
+    ) -> list[Event]:
         """
         Those of *pdus* that are well-formed, signed as they must be and of this room, in their order.
 
-        What was altered after it was signed is there in its redacted form.
+        *historic*: they may refer to more events than are allowed today.  What was altered after it was signed is there
+        in its redacted form.
         """
         listed = list(pdus)
         if len(listed) > IN_THREAD_FROM:
-            parsed = await deferToThread(_all_parsed, listed, version, room_id)
+            parsed = await deferToThread(_all_parsed, listed, version, room_id, historic)
         else:
-            parsed = _all_parsed(listed, version, room_id)
+            parsed = _all_parsed(listed, version, room_id, historic)
         verdicts = await self.ring.verify_events(parsed)
         for event, verdict in zip(parsed, verdicts, strict=True):
             if isinstance(verdict, Denied):
@@ -59,13 +62,13 @@ class PduChecks:
         return intact_or_redacted(event)
 
 
-def _all_parsed(pdus: Iterable[JSON], version: RoomVersion, room_id: RoomID) -> list[Event]:
-    return [event for pdu in pdus if (event := _parsed(pdu, version, room_id)) is not None]
+def _all_parsed(pdus: Iterable[JSON], version: RoomVersion, room_id: RoomID, historic: bool) -> list[Event]:
+    return [event for pdu in pdus if (event := _parsed(pdu, version, room_id, historic)) is not None]
 
 
-def _parsed(pdu: JSON, version: RoomVersion, room_id: RoomID) -> Event | None:
+def _parsed(pdu: JSON, version: RoomVersion, room_id: RoomID, historic: bool) -> Event | None:
     try:
-        event = parse_pdu(pdu, version)
+        event = parse_pdu(pdu, version, historic=historic)
     except Malformed as malformed:
         log.info("dropped a malformed event", reason=str(malformed))
         return None

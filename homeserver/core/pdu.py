@@ -33,11 +33,12 @@ TIMESTAMP_MAX: Final = 2**63 - 1
 _HASH_ID: Final = re.compile(r"\$[A-Za-z0-9+/_-]{43}\Z")
 
 
-def parse_pdu(pdu: JSON, version: RoomVersion) -> Event:
+def parse_pdu(pdu: JSON, version: RoomVersion, *, historic: bool = False) -> Event:
     """
     The event that *pdu* is in a room of *version*; its hash and signatures are not looked at.
 
-    *pdu* becomes the event's own, and ``unsigned`` is left out.  Raises Malformed where the format is broken.
+    *historic*: it may refer to more events than are allowed today.  *pdu* becomes the event's own, and ``unsigned`` is
+    left out.  Raises Malformed where the format is broken.
     """
     if not isinstance(pdu, dict):
         raise Malformed("An event must be an object.")
@@ -48,12 +49,14 @@ def parse_pdu(pdu: JSON, version: RoomVersion) -> Event:
         check_canonical(pdu)
     check_hashes(pdu.get("hashes"))
     check_signature_map(pdu.get("signatures"))
-    event = parse_unsigned_pdu(pdu, version)
+    event = parse_unsigned_pdu(pdu, version, historic=historic)
     check_size(len(encode_event(pdu, version)))
     return event
 
 
-def parse_unsigned_pdu(pdu: JSONObject, version: RoomVersion, event_id: EventID | None = None) -> Event:
+def parse_unsigned_pdu(
+    pdu: JSONObject, version: RoomVersion, event_id: EventID | None = None, *, historic: bool = False
+) -> Event:
     """
     The same for what is not, or only just, hashed and signed; *event_id* saves computing what is known already.
 
@@ -72,8 +75,12 @@ def parse_unsigned_pdu(pdu: JSONObject, version: RoomVersion, event_id: EventID 
         sender=_parse_sender(pdu.get("sender")),
         state_key=_parse_text(pdu["state_key"], "state_key") if "state_key" in pdu else None,
         content=content,
-        prev_events=_parse_references(pdu.get("prev_events"), "prev_events", PREV_EVENTS_MAX, version),
-        auth_events=_parse_references(pdu.get("auth_events"), "auth_events", AUTH_EVENTS_MAX, version),
+        prev_events=_parse_references(
+            pdu.get("prev_events"), "prev_events", PDU_BYTES_MAX if historic else PREV_EVENTS_MAX, version
+        ),
+        auth_events=_parse_references(
+            pdu.get("auth_events"), "auth_events", PDU_BYTES_MAX if historic else AUTH_EVENTS_MAX, version
+        ),
         depth=_parse_integer(pdu.get("depth"), "depth", 0, version.depth_max),
         origin_server_ts=_parse_integer(pdu.get("origin_server_ts"), "origin_server_ts", -TIMESTAMP_MAX, TIMESTAMP_MAX),
         redacts=_redacts(pdu, content, event_type, version),

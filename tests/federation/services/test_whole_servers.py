@@ -9,7 +9,12 @@ from typing import Any
 from twisted.trial.unittest import TestCase
 
 from homeserver.core.canonical import JSONObject
+from homeserver.core.drafts import Draft
+from homeserver.core.event_signatures import sign_event
+from homeserver.core.hashes import content_hash
 from homeserver.core.identifiers import DeviceID, EventID, RoomID
+from homeserver.core.pdu import parse_pdu
+from homeserver.core.unpadded_base64 import encode_base64
 from homeserver.core.versions import ROOM_VERSIONS
 from homeserver.store import receipts
 from tests.federation.servers import ALICE, BOB, CAROL, DAVE, ONE, THREE, TWO, FederatedServer, Federation, until
@@ -181,6 +186,20 @@ class History(Federation, TestCase):
         for entry in here:
             for before in entry.event.prev_events:
                 self.assertLess(places[before], places[entry.event_id])
+
+    async def test_events_from_before_the_limits(self) -> None:
+        """What refers to more events than are allowed today is history all the same, and nothing that is sent now."""
+        room_id = await self.one.create(ALICE, "10", preset="public_chat")
+        await self.one.send(ALICE, room_id, "early")
+        room = await self.one.room(room_id)
+        event = await self.one.composer.compose(room, Draft("m.room.message", ALICE, {"body": "many"}))
+        pdu: JSONObject = {**event.pdu, "prev_events": [*room.extremities, *(f"${n:043d}" for n in range(25))]}
+        pdu["signatures"] = {}
+        pdu["hashes"] = {"sha256": encode_base64(content_hash(pdu, event.version))}
+        many = sign_event(parse_pdu(pdu, event.version, historic=True), ONE, self.one.key)
+
+        self.assertEqual([], await self.two.checks.sound([many.pdu], event.version, room_id))
+        self.assertEqual([many], await self.two.checks.sound([many.pdu], event.version, room_id, historic=True))
 
     async def test_a_server_that_fails_is_followed_by_another(self) -> None:
         """When the first server asked cannot be reached, another is; when none can, nothing is given up."""
