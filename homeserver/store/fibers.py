@@ -3,7 +3,8 @@ Plain functions that work on PostgreSQL in the reactor's thread, which goes on w
 
 Each runs in a fiber (a greenlet) of its own.  psycopg2 tells when a statement must wait: then the fiber stands still,
 and goes on when the reactor finds the socket ready.  Measured against a pool of threads, where each statement waits for
-the interpreter's lock beside a busy reactor: a point read takes a third of the time, and a quarter of the CPU.
+the interpreter's lock beside a busy reactor: a point read takes 0.2 ms instead of 0.35 by itself, 0.08 instead of 0.2
+with eight at once, and half the CPU.
 
 Outside of a fiber a statement blocks, as ever.
 """
