@@ -412,10 +412,10 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     threads = Threads(known_events)
     receipts = Receipts(database, reactor, known_events, memberships, threads)
     read_markers = ReadMarkers(database, memberships, receipts)
-    moves = StateMoves(known_events, database.head)
-    tail.follow(moves.follow)
-    summaries = Summaries(database, moves)
-    pushed = PushedEvents(database, known_events, threads, summaries, moves)
+    state_moves = StateMoves(known_events, database.head)
+    tail.follow(state_moves.follow)
+    summaries = Summaries(database, state_moves)
+    pushed = PushedEvents(database, known_events, threads, summaries, state_moves)
     keeping = UnreadKeeping(database, reactor)
     unread = UnreadCounts(database, known_events, recent, threads, pushed, push_rules, ignored, keeping)
     sent_members = SentMembers(settings.sync)
@@ -474,7 +474,7 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
         inviting,
     )
     room_queries = RoomQueries(name, database, known_events, live_rooms, room_states, access, residence)
-    distribution = Distribution(name, database, known_events, live_rooms, moves)
+    distribution = Distribution(name, database, known_events, live_rooms, state_moves)
     surroundings = Surroundings(
         name,
         database,

@@ -114,7 +114,8 @@ class OutlineTests(TestCase):
         """What a room must have must be right; what it may have is left out where it is wrong."""
         for wrong in ({"room_id": "x"}, {"num_joined_members": -1}, {"world_readable": None}, {"guest_can_join": 1}):
             self.assertIsNone(parse_outline({**WHOLE, **wrong}))
-        odd: dict[str, Any] = {"name": 5, "avatar_url": "https://x", "canonical_alias": "x", "allowed_room_ids": [1, "!a"], "more": 1}
+        odd: dict[str, Any] = {"name": 5, "avatar_url": "https://x", "canonical_alias": "x", "more": 1}
+        odd["allowed_room_ids"] = [1, "!a"]
         outline = parse_outline({**WHOLE, **odd})
         assert outline is not None
 
