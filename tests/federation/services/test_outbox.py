@@ -8,8 +8,9 @@ from random import Random
 from typing import Any
 
 from attrs import define, evolve, field
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred, DeferredQueue
-from twisted.internet.task import Clock
+from twisted.internet.task import Clock, deferLater
 
 from federation.core.edus import Receipt, Typing, UserPresence
 from federation.core.transactions import PduPlace
@@ -32,6 +33,7 @@ from tests.databases import DatabaseCase, each_database
 ONE, TWO, THREE = ServerName("one.example"), ServerName("two.example"), ServerName("three.example")
 SETTINGS = FederationSettings(retry=RetrySettings(min_seconds=1, max_seconds=8), catch_up_after_seconds=60)
 ROOM, OTHER_ROOM = RoomID("!room:one.example"), RoomID("!other:one.example")
+TURNS_MAX = 20_000
 TEMPLATE = a_room("10").event("m.room.message", {"body": ""})
 
 
@@ -68,6 +70,7 @@ class Peers:
     arrived: "DeferredQueue[Sent]" = field(factory=DeferredQueue)
     down: set[ServerName] = field(factory=set)
     tried: list[tuple[ServerName, str]] = field(factory=list)
+    unanswered: int = 0
 
     async def send(self, destination: ServerName, method: str, path: str, body: object, **_: Any) -> JSONObject:
         assert method == "PUT"
@@ -77,14 +80,21 @@ class Peers:
             await self.destinations.failed(destination)
             raise PeerUnreachable(destination, "it is down")
         sent = Sent(destination, transaction_id, json.loads(encode_canonical(body)))
+        self.unanswered += 1
         self.arrived.put(sent)
         try:
-            answer = await sent.answer
+            answer = await self._answer_to(sent)
         except PeerUnreachable:
             await self.destinations.failed(destination)
             raise
         await self.destinations.reached(destination)
         return answer
+
+    async def _answer_to(self, sent: Sent) -> JSONObject:
+        try:
+            return await sent.answer
+        finally:
+            self.unanswered -= 1
 
     async def fetch(self, *_: Any, **__: Any) -> JSONObject:
         raise AssertionError("an outbox fetches nothing")
@@ -181,6 +191,11 @@ class OutboxCase(DatabaseCase):
         """Whatever was begun has come to where it waits for a peer or the clock."""
         for _ in range(20):
             await self.database.write(add_entry, ACCOUNT_DATA, ALICE)
+        for _ in range(TURNS_MAX):
+            if len(self.outbox._running) <= self.peers.unanswered:
+                return
+            await deferLater(reactor, 0.001)
+        raise AssertionError("the outbox never comes to rest")
 
     async def arrival(self) -> Sent:
         """The next transaction that a peer receives."""
