@@ -208,6 +208,7 @@ from homeserver.services.sync.joined import JoinedRooms
 from homeserver.services.sync.lazy_members import SentMembers
 from homeserver.services.sync.left import LeftRooms
 from homeserver.services.sync.presence import PresenceNews
+from homeserver.services.sync.section import SyncSection
 from homeserver.services.sync.service import Sync
 from homeserver.services.sync.states import States
 from homeserver.services.sync.timelines import Timelines
@@ -228,6 +229,7 @@ from homeserver.store.database import Database, open_database
 from homeserver.store.failures import DatabaseFailure
 from homeserver.store.migrate import migrate
 from homeserver.store.schema.whole import SCHEMA as HOMESERVER_SCHEMA
+from scripts.proposals.proposal import Ground, proposals_on
 
 log = structlog.get_logger(__name__)
 
@@ -421,7 +423,23 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     sent_members = SentMembers(settings.sync)
     timelines = Timelines(recent, visible, Forks(name, database), client_events, aggregations)
     states = States(database, known_events, client_events, sent_members)
-    sections = (
+    proposals = proposals_on(
+        Ground(
+            settings=settings,
+            reactor=reactor,
+            name=name,
+            database=database,
+            tail=tail,
+            known_events=known_events,
+            live_rooms=live_rooms,
+            memberships=memberships,
+            timeline=timeline,
+            sending=sending,
+            serial=serial,
+            wakeups=wakeups,
+        )
+    )
+    sections: tuple[SyncSection, ...] = (
         JoinedRooms(database, reactor, recent, timelines, states, summaries, sent_members, settings.sync),
         InvitedRooms(database, known_events),
         LeftRooms(database, recent, timelines, states, settings.sync),
@@ -432,9 +450,12 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
         ToDeviceNews(to_device),
         DeviceListNews(device_lists),
         KeyCountNews(key_counts),
+        *proposals.sections,
     )
     for follower in (recent, unread, wakeups, DeviceListBells(database, wakeups)):
         tail.follow(follower.follow)
+    for follow in proposals.followers:
+        tail.follow(follow)
     sync = Sync(reactor, tail, serial, memberships, wakeups, ignored, presence, sections, settings.sync)
 
     # Push: what is new, for those who do not wait for it.
@@ -497,7 +518,7 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     welcome = Welcome(name, settings.baseurl, settings.registration_is_open, settings.registration.tokens_required)
     endpoints = (
         LandingEndpoints(welcome),
-        VersionsEndpoints({}),
+        VersionsEndpoints(proposals.features),
         WellKnownEndpoints(settings.baseurl, settings.support),
         CapabilityEndpoints(Capabilities(room_version)),
         RegisterEndpoints(registration),
@@ -549,6 +570,7 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
         ServerDirectoryEndpoints(directory),
         ServerSpaceEndpoints(SpaceQueries(outlines, live_rooms, known_events, access)),
         ServerKeyEndpoints(key_queries, one_time_keys),
+        *proposals.endpoints,
     )
 
     # The edge, and last of all the doors.
@@ -573,6 +595,9 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     parts.push_async_callback(outbox.stop)
     await pushing.start()
     parts.push_async_callback(pushing.stop)
+    for runner in proposals.runners:
+        await runner.start()
+        parts.push_async_callback(runner.stop)
     housekeeping = Housekeeping(
         database,
         reactor,

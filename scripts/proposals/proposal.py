@@ -1,0 +1,90 @@
+"""
+How a proposal joins the server: its module builds it on the parts that stand, and says what it adds.
+
+Every other module of this folder is a proposal and is found by being there.  It has one function,
+``propose(ground: Ground) -> Proposal``, and nothing else names what it builds: a proposal that has landed moves into
+``serve.py``, one that has failed is deleted together with its own services and endpoints.
+"""
+
+import pkgutil
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import import_module
+from typing import Any, Protocol
+
+from attrs import field, frozen
+
+import scripts.proposals
+from conf.settings import Settings
+from homeserver.core.identifiers import ServerName
+from homeserver.services.ephemeral import EphemeralSerial
+from homeserver.services.known_events import KnownEvents
+from homeserver.services.live_rooms import LiveRooms
+from homeserver.services.log_tail import Follower, LogTail
+from homeserver.services.memberships import Memberships
+from homeserver.services.sending import Sending
+from homeserver.services.sync.section import SyncSection
+from homeserver.services.timeline import Timeline
+from homeserver.services.wakeups import Wakeups
+from homeserver.store.database import Database
+
+
+@frozen(eq=False, kw_only=True)
+class Ground:
+    """The parts that a proposal may stand on; a field more is a line here and one in ``serve.py``."""
+
+    settings: Settings
+    reactor: Any
+    name: ServerName
+    database: Database
+    tail: LogTail
+    known_events: KnownEvents
+    live_rooms: LiveRooms
+    memberships: Memberships
+    timeline: Timeline
+    sending: Sending
+    serial: EphemeralSerial
+    wakeups: Wakeups
+
+
+class Runner(Protocol):
+    """What begins once the server answers, and ends before it goes."""
+
+    async def start(self) -> None:
+        """It is under way."""
+
+    async def stop(self) -> None:
+        """It is not any more, and nothing was lost."""
+
+
+@frozen(eq=False, kw_only=True)
+class Proposal:
+    """What one proposal adds to the server."""
+
+    features: Mapping[str, bool] = field(factory=dict)
+    """What ``/versions`` tells of it."""
+    endpoints: Sequence[object] = ()
+    sections: Sequence[SyncSection] = ()
+    """Of a sync's answer."""
+    followers: Sequence[Follower] = ()
+    """Of the log."""
+    runners: Sequence[Runner] = ()
+
+
+def proposals_on(ground: Ground) -> Proposal:
+    """All proposals of the folder together, in the order of their modules' names."""
+    every = [module.propose(ground) for module in _modules()]
+    return Proposal(
+        features={name: there for proposal in every for name, there in proposal.features.items()},
+        endpoints=[endpoint for proposal in every for endpoint in proposal.endpoints],
+        sections=[section for proposal in every for section in proposal.sections],
+        followers=[follower for proposal in every for follower in proposal.followers],
+        runners=[runner for proposal in every for runner in proposal.runners],
+    )
+
+
+def _modules() -> Iterable[Any]:
+    names = sorted(info.name for info in pkgutil.iter_modules(scripts.proposals.__path__))
+    for name in names:
+        module = import_module(f"{scripts.proposals.__name__}.{name}")
+        if module.__name__ != __name__:
+            yield module
