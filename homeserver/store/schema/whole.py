@@ -1,8 +1,8 @@
 """All tables of this package."""
 
-from homeserver.store.schema import accounts, directory, events, log, rooms, users
+from homeserver.store.schema import accounts, directory, events, identity, log, notices, rooms, users
 from homeserver.store.schema.columns import Schema
 from homeserver.store.schema.tables import METADATA
 
-SUBJECTS = (accounts, directory, events, log, rooms, users)
-SCHEMA = Schema("homeserver", METADATA, "homeserver.store.migrations.versions", "homeserver_0003")
+SUBJECTS = (accounts, directory, events, identity, log, notices, rooms, users)
+SCHEMA = Schema("homeserver", METADATA, "homeserver.store.migrations.versions", "homeserver_0004")
