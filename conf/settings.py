@@ -13,6 +13,7 @@ from homeserver.http.client.wellknown import SupportSettings
 from homeserver.http.outbound import OutboundSettings
 from homeserver.http.settings import HTTPSettings, ListenerSettings
 from homeserver.services.account_data import AccountDataSettings
+from homeserver.services.administration.actions import AdministrationSettings
 from homeserver.services.housekeeping import HousekeepingSettings
 from homeserver.services.login_failures import LoginFailureSettings
 from homeserver.services.password_hashes import PasswordSettings
@@ -20,6 +21,7 @@ from homeserver.services.presence import PresenceSettings
 from homeserver.services.pushing.settings import PushSettings
 from homeserver.services.rate_limits import RateLimitSettings
 from homeserver.services.registration import RegistrationSettings
+from homeserver.services.server_notices import ServerNoticesSettings
 from homeserver.services.sessions import SessionSettings
 from homeserver.services.settings import EmailSettings, RoomSettings
 from homeserver.services.sync.settings import SyncSettings
@@ -106,10 +108,14 @@ class Settings:
     """The registration files (YAML) of application services."""
     email: EmailSettings | None = None
     """The mail server. Unset: this server sends no mail."""
+    server_notices: ServerNoticesSettings = ServerNoticesSettings()
+    """Who tells users what the server has to tell."""
     support: SupportSettings = SupportSettings()
     """Whom users turn to; told at /.well-known/matrix/support."""
     housekeeping: HousekeepingSettings = HousekeepingSettings()
     """How long things are kept that only matter for a while."""
+    administration: AdministrationSettings = AdministrationSettings()
+    """What administrators do."""
     logging: LoggingSettings = LoggingSettings()
     """What is written down of what happens."""
 

@@ -195,6 +195,7 @@ from homeserver.services.room_states import RoomStates
 from homeserver.services.room_views import RoomViews
 from homeserver.services.rule_owners import RuleOwners
 from homeserver.services.sending import Sending
+from homeserver.services.server_notices import ServerNotices
 from homeserver.services.sessions import Sessions
 from homeserver.services.shown_events import ShownEvents
 from homeserver.services.spaces import Spaces
@@ -390,6 +391,12 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     openid = OpenID(name, database, reactor)
     account_data = AccountData(database, push_rules, settings.account_data)
     filters = Filters(database)
+    tags = Tags(database, account_data)
+    server_notices = ServerNotices(
+        name, settings.server_notices, room_version, database, timeline, live_rooms, memberships, tags
+    )
+    timeline.member_guards.guards.append(server_notices)
+    registration.reserved = (server_notices.user_id,)
 
     # End-to-end encryption: keys, and messages between devices.
     remote_keys = PeersKeys(peers)
@@ -532,7 +539,7 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
         OpenIDEndpoints(openid),
         TurnEndpoints(reactor, settings.turn),
         AccountDataEndpoints(account_data),
-        TagEndpoints(Tags(database, account_data)),
+        TagEndpoints(tags),
         FilterEndpoints(filters),
         PushRuleEndpoints(push_rules),
         PusherEndpoints(

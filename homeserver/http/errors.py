@@ -33,6 +33,8 @@ REFUSALS: Final[dict[type[Exception], tuple[int, str]]] = {
     r.WrongBackupVersion: (403, "M_WRONG_ROOM_KEYS_VERSION"),
     r.WeakPassword: (400, "M_WEAK_PASSWORD"),
     r.InvalidParameter: (400, "M_INVALID_PARAM"),
+    r.InviteBlocked: (403, "M_INVITE_BLOCKED"),
+    r.CannotLeaveNotices: (403, "M_CANNOT_LEAVE_SERVER_NOTICE_ROOM"),
     r.Exclusive: (400, "M_EXCLUSIVE"),
     r.BadSignature: (401, "M_UNAUTHORIZED"),
     # The request names what only another server has, and that server is not to be had: for the client it is not there.

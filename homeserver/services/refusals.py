@@ -154,6 +154,18 @@ class InvalidParameter(Refusal):
     reason = "A parameter of this request is not valid."
 
 
+class InviteBlocked(Refusal):
+    """The user does not want to be invited.  Spec: client-server-api#invite-permission"""
+
+    reason = "This user does not take invites from you."
+
+
+class CannotLeaveNotices(Refusal):
+    """The invite to the room in which the server speaks is not to be rejected.  Spec: client-server-api#server-notices"""
+
+    reason = "You cannot reject this invite: in this room the server tells you what you must know."
+
+
 class Exclusive(Refusal):
     """The name belongs to an application service alone."""
 

@@ -4,7 +4,7 @@ New accounts.
 Spec: client-server-api#legacy-account-registration
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from os import urandom
 
 from attrs import define, field, frozen
@@ -84,6 +84,8 @@ class Registration:
     interactive_auth: InteractiveAuth
     appservices: Appservices
     random: Callable[[int], bytes] = urandom
+    reserved: Collection[UserID] = ()
+    """Names of the server's own accounts."""
 
     async def register(self, new: NewUser, auth: JSON, info: RequestInfo) -> Opened:
         """
@@ -159,7 +161,7 @@ class Registration:
         return user_id_of(username.lower(), self.server)
 
     async def _require_free(self, user_id: UserID, guest: Caller | None) -> None:
-        if self.appservices.is_reserved(user_id, None):
+        if user_id in self.reserved or self.appservices.is_reserved(user_id, None):
             raise Reserved
         if guest is not None:
             if guest.user_id != user_id:

@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 
 from homeserver.core.drafts import Draft
 from homeserver.core.events import Event
-from homeserver.core.identifiers import EventID, RoomID
+from homeserver.core.identifiers import EventID, RoomID, UserID, is_user_id
 from homeserver.core.room_creation import RoomRequest, create_draft, opening_drafts
 from homeserver.core.timeline import TimelineEvent
 from homeserver.core.versions import RoomVersion
@@ -30,6 +30,7 @@ from homeserver.services.clock import now_ms
 from homeserver.services.composing import Composer
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.live_rooms import LiveRoom, LiveRooms
+from homeserver.services.member_guards import MemberChange, MemberGuards
 from homeserver.services.redactions import Redactions
 from homeserver.store import transactions
 from homeserver.store.database import Database
@@ -50,6 +51,7 @@ class Timeline:
     redactions: Redactions
     new_room_id: Callable[[], RoomID]
     """A new one at each call, for the versions that do not name a room after its create event."""
+    member_guards: MemberGuards = field(factory=MemberGuards)
     _created_ms: int = field(init=False, default=0)
 
     async def send(self, room_id: RoomID, draft: Draft) -> EventID:
@@ -166,10 +168,19 @@ class Timeline:
             if present is not None:
                 event_ids.append(present)
                 continue
+            if draft.type == "m.room.member":
+                await self._check_member(room, draft)
             event = await self.composer.compose(room, draft)
             admissions.append(self._admit(room, event, draft, await self.redactions.by(event, room.state)))
             event_ids.append(event.event_id)
         return event_ids
+
+    async def _check_member(self, room: LiveRoom, draft: Draft) -> None:
+        """Nobody objects to a member event.  What is none, in its content, is for the rules to say."""
+        membership, target = draft.content.get("membership"), draft.state_key
+        if isinstance(membership, str) and target is not None and is_user_id(target):
+            change = MemberChange(room.room_id, draft.sender, UserID(target), membership)
+            await self.member_guards.check(change)
 
     async def _present(self, room: LiveRoom, draft: Draft) -> EventID | None:
         """The current state event that says the same of the same sender already."""
