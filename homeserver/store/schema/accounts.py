@@ -19,6 +19,7 @@ account_data = Table(
     sqlite_with_rowid=False,
 )
 Index("ix_account_data_user_id_position", account_data.c.user_id, account_data.c.position)
+Index("ix_account_data_room_id", account_data.c.room_id)
 
 # What a user changed of the server's default push rules, whole.
 push_rules = Table(
@@ -83,6 +84,7 @@ unread = Table(
     number("highlight_count"),
     sqlite_with_rowid=False,
 )
+Index("ix_unread_room_nid", unread.c.room_nid)
 
 filters = Table(
     "filters",
@@ -133,6 +135,7 @@ reports = Table(
     number("score", nullable=True),
     number("received_ms"),
 )
+Index("ix_reports_room_id", reports.c.room_id)
 
 # Signing keys of this server that are no longer used, for the notary.
 own_keys = Table(

@@ -63,6 +63,7 @@ states = Table(
     blob("delta"),
 )
 Index("ix_states_parent", states.c.parent)
+Index("ix_states_room_nid", states.c.room_nid)
 
 # Events that are referred to and not here: where backfill goes on.
 backward_extremities = Table(
@@ -107,3 +108,4 @@ redactions_waiting = Table(
     string("redaction_event_id", primary_key=True),
     sqlite_with_rowid=False,
 )
+Index("ix_redactions_waiting_redaction_event_id", redactions_waiting.c.redaction_event_id)

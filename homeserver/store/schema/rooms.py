@@ -25,6 +25,8 @@ rooms = Table(
     string("partial_state", nullable=True),
     # An administrator forbids the room.
     flag("blocked"),
+    # The number of a room that was deleted is never that of another.
+    sqlite_autoincrement=True,
 )
 
 # What the room directory and the space hierarchy show: kept when the state changes, so that a search reads one table.
