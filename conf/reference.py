@@ -4,8 +4,6 @@ The reference of all settings, as a sample file: each with its documentation and
 What a setting means is written where it is defined, as the string below the attribute.
 """
 
-import ast
-import inspect
 import textwrap
 import types
 import typing
@@ -17,19 +15,11 @@ import attrs
 import yaml
 
 from conf.settings import Settings
+from homeserver.core.documentation import documentation_of
 
 _WIDTH = 110
 
-
-def documentation_of(class_: type) -> dict[str, str]:
-    """For each attribute of *class_* that has a string below it, that string, in one paragraph."""
-    (node,) = ast.parse(textwrap.dedent(inspect.getsource(class_))).body
-    assert isinstance(node, ast.ClassDef)
-    found = {}
-    for before, after in zip(node.body, node.body[1:], strict=False):
-        if isinstance(before, ast.AnnAssign) and isinstance(before.target, ast.Name) and _is_text(after):
-            found[before.target.id] = " ".join(ast.literal_eval(after.value).split())  # type: ignore[attr-defined]
-    return found
+__all__ = ["documentation_of", "render_reference", "sections"]
 
 
 def sections() -> Iterator[type]:
@@ -105,10 +95,6 @@ def _section_of(annotation: Any) -> type | None:
         return annotation
     inner = [each for each in typing.get_args(annotation) if each not in {types.NoneType, Ellipsis}]
     return _section_of(inner[0]) if len(inner) == 1 else None
-
-
-def _is_text(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
 def _paragraph(text: str | None) -> str:

@@ -83,6 +83,9 @@ from homeserver.core.malformed import Malformed
 from homeserver.core.pushers import HTTP
 from homeserver.core.versions import ROOM_VERSIONS
 from homeserver.http import errors
+from homeserver.http.admin.actions import ActionEndpoints
+from homeserver.http.admin.audit import Audit
+from homeserver.http.admin.description import DescriptionEndpoints
 from homeserver.http.authentication import token_authenticators
 from homeserver.http.client.account import AccountEndpoints
 from homeserver.http.client.account_data import AccountDataEndpoints, TagEndpoints
@@ -131,6 +134,7 @@ from homeserver.http.settings import ListenerSettings
 from homeserver.services.acceptance import Acceptance
 from homeserver.services.access_tokens import AccessTokens
 from homeserver.services.account_data import AccountData
+from homeserver.services.administration.actions import Actions, forget_actions
 from homeserver.services.aggregations import Aggregations
 from homeserver.services.aliases import Aliases
 from homeserver.services.alone import NoAppservices
@@ -521,6 +525,10 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     typing.listeners.append(ephemeral_sender.send_typing)
     presence.listeners.append(ephemeral_sender.send_presence)
 
+    # Administration: each class is also named in scripts/administration/endpoints.py, for the command line.
+    actions = Actions(database, reactor)
+    administration = (ActionEndpoints(actions),)
+
     # Endpoints.
     welcome = Welcome(name, settings.baseurl, settings.registration_is_open, settings.registration.tokens_required)
     endpoints = (
@@ -577,6 +585,8 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
         ServerDirectoryEndpoints(directory),
         ServerSpaceEndpoints(SpaceQueries(outlines, live_rooms, known_events, access)),
         ServerKeyEndpoints(key_queries, one_time_keys),
+        *administration,
+        DescriptionEndpoints([type(each) for each in administration], version("folkmoot")),
         *proposals.endpoints,
     )
 
@@ -586,7 +596,7 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
         **token_authenticators(access_tokens),
         Authentication.SERVER_SIGNATURE: ServerAuthenticator(ring, destinations),
     }
-    edge = Edge(Router(endpoints), authenticators, limits, FAILURES)
+    edge = Edge(Router(endpoints), authenticators, limits, FAILURES, Audit(actions))
     parts.push_async_callback(_drain, edge, settings.http.drain_seconds, reactor)
 
     def site_of(listener: ListenerSettings) -> EdgeSite:
@@ -609,7 +619,11 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
         database,
         reactor,
         settings.housekeeping.interval_seconds,
-        [forget_transactions(settings.housekeeping), trim_the_log(settings.housekeeping)],
+        [
+            forget_transactions(settings.housekeeping),
+            trim_the_log(settings.housekeeping),
+            forget_actions(settings.administration),
+        ],
     )
     housekeeping.start()
     parts.callback(housekeeping.stop)

@@ -89,6 +89,19 @@ class AppserviceTokenAuthenticator:
         return caller
 
 
+@frozen
+class AdminAuthenticator:
+    """Access tokens of administrators of this server."""
+
+    required: AccessTokenAuthenticator
+
+    async def authenticate(self, incoming: Incoming) -> Caller:
+        caller = await self.required.authenticate(incoming)
+        if not caller.is_admin:
+            raise Forbidden("Only administrators of this server may do this.")
+        return caller
+
+
 def token_authenticators(tokens: AccessTokens) -> dict[Authentication, Authenticator]:
     """The authenticators of everything that access tokens open."""
     required = AccessTokenAuthenticator(tokens)
@@ -96,6 +109,7 @@ def token_authenticators(tokens: AccessTokens) -> dict[Authentication, Authentic
         Authentication.ACCESS_TOKEN: required,
         Authentication.OPTIONAL_ACCESS_TOKEN: OptionalAccessTokenAuthenticator(required),
         Authentication.APPSERVICE_TOKEN: AppserviceTokenAuthenticator(required),
+        Authentication.SERVER_ADMIN: AdminAuthenticator(required),
     }
 
 

@@ -5,10 +5,10 @@ What comes in is refused as early as it can be: too large while it arrives, then
 in a hurry, and last what is malformed.  Nothing that comes in may cost a 500.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from functools import lru_cache
 from time import time
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, Protocol
 
 import structlog
 from attrs import Factory, define, field
@@ -25,6 +25,7 @@ from homeserver.http.limits import RequestLimits
 from homeserver.http.replies import Answer, Content, answer_of
 from homeserver.http.request import EdgeRequest
 from homeserver.http.routes import Found, Router
+from homeserver.http.rows import Authentication, Row
 from homeserver.services.callers import Caller
 from homeserver.services.ports import PeerFault, PeerUnreachable
 from homeserver.services.refusals import GuestsForbidden, Refusal
@@ -39,6 +40,15 @@ CORS: Final = (
 """Spec: client-server-api#web-browser-clients"""
 
 
+class Audit(Protocol):
+    """What is told of all that administrators change."""
+
+    async def observe(
+        self, row: Row, admin: Caller, incoming: Incoming, path_values: tuple[str, ...], doing: Awaitable[object]
+    ) -> object:
+        """What *doing* answers, once it is written down.  Raises what it raises."""
+
+
 @define(eq=False)
 class Edge:
     """Answers every request of every listener."""
@@ -48,6 +58,8 @@ class Edge:
     limits: RequestLimits
     failures: Mapping[type[Exception], Answer] = field(factory=dict)
     """What is answered where something that everybody needs fails, as a database that is down; it is logged, too."""
+    audit: Audit | None = None
+    """None: what administrators do is not written down."""
     _is_draining: bool = field(default=False, init=False)
     _running: dict[EdgeRequest, "Deferred[None]"] = field(default=Factory(dict), init=False)
 
@@ -127,7 +139,15 @@ class Edge:
         if caller is not None and caller.is_guest and row.id not in GUESTS_MAY:
             raise GuestsForbidden
         self.limits.check(row, caller, incoming.client_ip)
+        if row.authentication is Authentication.SERVER_ADMIN and self.audit is not None and row.method != "GET":
+            assert caller is not None, "an administrator has an account"
+            doing = _called(found, incoming, speaker)
+            return await self.audit.observe(row, caller, incoming, found.values, doing)
         return await found.route.endpoint(*binding.arguments(incoming, speaker, found.values))
+
+
+async def _called(found: Found, incoming: Incoming, speaker: object) -> object:
+    return await found.route.endpoint(*found.route.binding.arguments(incoming, speaker, found.values))
 
 
 def _write_head(request: EdgeRequest, answer: Answer, length: int) -> None:

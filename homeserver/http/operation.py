@@ -96,10 +96,16 @@ def server_operation(*operations: str | Row) -> Callable[[E], E]:
 
 def endpoints_of(endpoints: object) -> Iterator[tuple[Binding, Endpoint]]:
     """The bound methods of an object, each with its binding."""
-    for name, member in inspect.getmembers(type(endpoints), inspect.isfunction):
+    for binding, method in bindings_of(type(endpoints)):
+        yield binding, getattr(endpoints, method.__name__)
+
+
+def bindings_of(class_: type) -> Iterator[tuple[Binding, Endpoint]]:
+    """The methods of a class that are bound to operations, each with its binding."""
+    for _, member in inspect.getmembers(class_, inspect.isfunction):
         binding = getattr(member, _OPERATION, None)
         if binding is not None:
-            yield binding, getattr(endpoints, name)
+            yield binding, member
 
 
 def _bound(endpoint: E, rows: tuple[Row, ...], long_poll: bool) -> E:

@@ -16,6 +16,8 @@ class Authentication(Enum):
     OPTIONAL_ACCESS_TOKEN = "optional_access_token"
     APPSERVICE_TOKEN = "appservice_token"
     SERVER_SIGNATURE = "server_signature"
+    SERVER_ADMIN = "server_admin"
+    """An access token of an administrator of this server."""
 
 
 class Body(Enum):
@@ -34,6 +36,8 @@ class Query:
     type: str = "string"
     """``string``, ``integer``, ``boolean``, ``array`` (of strings, by repetition) or ``object`` (all parameters)."""
     required: bool = False
+    about: str = ""
+    """What it means, where no specification says it."""
 
 
 @frozen

@@ -18,4 +18,4 @@ from homeserver.store.schema.columns import Schema
 from homeserver.store.schema.tables import METADATA
 
 SUBJECTS = (accounts, administration, appservices, directory, events, identity, jobs, log, mail, notices, rooms, users)
-SCHEMA = Schema("homeserver", METADATA, "homeserver.store.migrations.versions", "homeserver_0006")
+SCHEMA = Schema("homeserver", METADATA, "homeserver.store.migrations.versions", "homeserver_0007")

@@ -1,0 +1,1 @@
+"""``folkmoot admin``: the administrators' API on the command line."""
