@@ -12,10 +12,27 @@ from homeserver.store.schema import (
     mail,
     notices,
     rooms,
+    sliding,
+    threads,
     users,
 )
 from homeserver.store.schema.columns import Schema
 from homeserver.store.schema.tables import METADATA
 
-SUBJECTS = (accounts, administration, appservices, directory, events, identity, jobs, log, mail, notices, rooms, users)
-SCHEMA = Schema("homeserver", METADATA, "homeserver.store.migrations.versions", "homeserver_0007")
+SUBJECTS = (
+    accounts,
+    administration,
+    appservices,
+    directory,
+    events,
+    identity,
+    jobs,
+    log,
+    mail,
+    notices,
+    rooms,
+    sliding,
+    threads,
+    users,
+)
+SCHEMA = Schema("homeserver", METADATA, "homeserver.store.migrations.versions", "homeserver_0008")
