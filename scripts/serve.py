@@ -156,6 +156,7 @@ from homeserver.services.history import History
 from homeserver.services.housekeeping import Housekeeping, forget_transactions, trim_the_log
 from homeserver.services.ignored_users import IgnoredUsers
 from homeserver.services.interactive_auth import InteractiveAuth
+from homeserver.services.invite_permissions import InvitePermissions
 from homeserver.services.inviting import Inviting
 from homeserver.services.joining import Joining
 from homeserver.services.known_events import KnownEvents
@@ -399,7 +400,9 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     server_notices = ServerNotices(
         name, settings.server_notices, room_version, database, timeline, live_rooms, memberships, tags
     )
-    timeline.member_guards.guards.append(server_notices)
+    invite_permissions = InvitePermissions(name, database, (server_notices.user_id,))
+    tail.follow(invite_permissions.follow)
+    timeline.member_guards.guards += (server_notices, invite_permissions)
     registration.reserved = (server_notices.user_id,)
 
     # End-to-end encryption: keys, and messages between devices.
@@ -448,29 +451,38 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
             sending=sending,
             serial=serial,
             wakeups=wakeups,
+            client_events=client_events,
+            peers=peers,
+            destinations=destinations,
+            opaque_id=_opaque_id,
         )
     )
+    for door in (timeline, acceptance):
+        door.companions.extend(proposals.companions)
+    shown.unsigned.extend(proposals.unsigned)
     sections: tuple[SyncSection, ...] = (
         JoinedRooms(database, reactor, recent, timelines, states, summaries, sent_members, settings.sync),
-        InvitedRooms(database, known_events),
+        InvitedRooms(database, known_events, invite_permissions),
         LeftRooms(database, recent, timelines, states, settings.sync),
         AccountDataNews(database, push_rules),
         EphemeralNews(database, typing, serial),
         PresenceNews(presence, serial),
+        *proposals.sections,
         UnreadNews(reactor, unread),
         ToDeviceNews(to_device),
         DeviceListNews(device_lists),
         KeyCountNews(key_counts),
-        *proposals.sections,
     )
     for follower in (recent, unread, wakeups, DeviceListBells(database, wakeups)):
         tail.follow(follower.follow)
     for follow in proposals.followers:
         tail.follow(follow)
-    sync = Sync(reactor, tail, serial, memberships, wakeups, ignored, presence, sections, settings.sync)
+    sync = Sync(
+        reactor, tail, serial, memberships, wakeups, ignored, presence, sections, settings.sync, [*proposals.unsigned]
+    )
 
     # Push: what is new, for those who do not wait for it.
-    rule_owners = RuleOwners(known_events, push_rules, ignored)
+    rule_owners = RuleOwners(known_events, push_rules, ignored, invite_permissions)
     notifications = Notifications(
         database, reactor, tail, known_events, memberships, rule_owners, pushed, client_events
     )
@@ -490,7 +502,7 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     # Other servers: what they send, what they ask, and what they are told.
     ephemeral = EphemeralReceiver(reactor, live_rooms, access, typing, receipts, presence)
     receivers = {**ephemeral.receivers(), **EncryptionEdus(remote_lists, to_device).receivers()}
-    invitations = Invitations(name, keys.current, database, checks, live_rooms, access)
+    invitations = Invitations(name, keys.current, database, checks, live_rooms, access, timeline.member_guards)
     inbox = Inbox(checks, ancestry, acceptance, known_events, live_rooms, access, entering, invitations, receivers)
     residence = Residence(
         name,
@@ -534,8 +546,8 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     endpoints = (
         LandingEndpoints(welcome),
         VersionsEndpoints(proposals.features),
-        WellKnownEndpoints(settings.baseurl, settings.support),
-        CapabilityEndpoints(Capabilities(room_version)),
+        WellKnownEndpoints(settings.baseurl, settings.support, proposals.well_known),
+        CapabilityEndpoints(Capabilities(room_version, proposals.capabilities)),
         RegisterEndpoints(registration),
         LoginEndpoints(logins),
         SessionEndpoints(sessions),
@@ -557,7 +569,7 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
         NotificationEndpoints(notifications),
         RoomCreationEndpoints(name, room_version, creating),
         MembershipEndpoints(joining, inviting, departing, memberships, aliases),
-        SendingEndpoints(sending, presence),
+        SendingEndpoints(sending, presence, proposals.send_options),
         AliasEndpoints(aliases),
         MessageEndpoints(messages),
         RoomStateEndpoints(reading),

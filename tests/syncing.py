@@ -19,6 +19,7 @@ from homeserver.services.clock import now_ms
 from homeserver.services.ephemeral import EphemeralSerial
 from homeserver.services.filters import Filters
 from homeserver.services.ignored_users import IgnoredUsers
+from homeserver.services.invite_permissions import InvitePermissions
 from homeserver.services.memberships import Memberships
 from homeserver.services.presence import PresenceBoard, PresenceSettings
 from homeserver.services.push_rules import PushRuleBook
@@ -75,6 +76,7 @@ class SyncServices:
         self.recent = RecentEvents(database, tail, known)
         self.client_events = ClientEvents(database, known)
         self.ignored = IgnoredUsers(database)
+        self.permissions = InvitePermissions(server, database)
         self.push_rules = PushRuleBook(database)
         self.account_data = AccountData(database, self.push_rules)
         self.filters = Filters(database)
@@ -99,7 +101,7 @@ class SyncServices:
         sections: list[SyncSection] = [
             # Nobody moves this clock on in the midst of an answer.
             JoinedRooms(database, reactor, self.recent, timelines, states, self.summaries, self.sent, settings),
-            InvitedRooms(database, known),
+            InvitedRooms(database, known, self.permissions),
             LeftRooms(database, self.recent, timelines, states, settings),
             AccountDataNews(database, self.push_rules),
             EphemeralNews(database, self.typing, self.serial),
@@ -112,6 +114,7 @@ class SyncServices:
             self.recent.follow,
             self.client_events.follow,
             self.ignored.follow,
+            self.permissions.follow,
             self.push_rules.follow,
             self.unread.follow,
             self.wakeups.follow,

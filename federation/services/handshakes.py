@@ -28,7 +28,7 @@ from homeserver.core.signatures import SigningKey
 from homeserver.core.verdicts import Denied
 from homeserver.core.versions import ROOM_VERSIONS, RoomVersion, parse_room_version
 from homeserver.services.ports import PeerFault, PeerUnreachable
-from homeserver.services.refusals import Forbidden, NotFound, Refusal, Unreachable, UnsupportedVersion
+from homeserver.services.refusals import Forbidden, InviteBlocked, NotFound, Refusal, Unreachable, UnsupportedVersion
 
 log = structlog.get_logger(__name__)
 
@@ -165,6 +165,8 @@ def refusal_of(fault: PeerFault) -> Refusal:
     text = reason if isinstance(reason, str) else None
     if fault.errcode == "M_INCOMPATIBLE_ROOM_VERSION":
         return UnsupportedVersion("This room has a version that this server does not know.")
+    if fault.errcode == "M_INVITE_BLOCKED":
+        return InviteBlocked(text)
     if fault.status == 403:
         return Forbidden(text)
     if fault.status == 404:

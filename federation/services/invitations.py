@@ -23,6 +23,7 @@ from homeserver.core.signatures import SigningKey
 from homeserver.core.timeline import Status, TimelineEvent
 from homeserver.core.versions import ROOM_VERSIONS, RoomVersion
 from homeserver.services.live_rooms import LiveRooms
+from homeserver.services.member_guards import MemberChange, MemberGuards
 from homeserver.services.outliers import room_for, store_outliers
 from homeserver.services.refusals import BadSignature, Forbidden, NotFound
 from homeserver.store import events, memberships, rooms, users
@@ -40,6 +41,7 @@ class Invitations:
     checks: PduChecks
     live_rooms: LiveRooms
     access: Access
+    guards: MemberGuards
 
     async def receive(
         self,
@@ -53,7 +55,7 @@ class Invitations:
         """
         The user knows of the invitation; answers it with this server's signature.
 
-        Raises Malformed, NotFound for nobody of this server, Forbidden.
+        Raises Malformed, NotFound for nobody of this server, Forbidden; InviteBlocked and its like.
         """
         invite = parse_pdu(pdu, version)
         target = self._target(origin, invite, room_id, event_id)
@@ -65,6 +67,7 @@ class Invitations:
         account = await self.database.read(users.by_id, target)
         if account is None or account.deactivated:
             raise NotFound(f"There is no user {target}.")
+        await self.guards.check(MemberChange(room_id, invite.sender, target, "invite"))
         signed = sign_event(invite, self.server, self.key)
         room = await self.live_rooms.find(room_id)
         if room is None or self.server not in room.servers:

@@ -13,6 +13,7 @@ from homeserver.core.log import MEMBERSHIP
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.live_rooms import LiveRoom, LiveRooms
 from homeserver.services.member_content import MemberContent
+from homeserver.services.member_guards import MemberChange
 from homeserver.services.memberships import Memberships
 from homeserver.services.ports import RemoteRooms
 from homeserver.services.refusals import BadState, Forbidden, NotInRoom
@@ -54,6 +55,7 @@ class Departing:
         if room is not None and self.server in room.servers:
             await self.timeline.send(room_id, Draft("m.room.member", user_id, content, user_id))
         else:
+            await self.timeline.member_guards.check(MemberChange(room_id, user_id, user_id, "leave"))
             await self.remote.leave(user_id, room_id, _servers_of(row), content)
 
     async def kick(self, sender: UserID, room_id: RoomID, target: UserID, *, reason: str | None = None) -> None:

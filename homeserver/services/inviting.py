@@ -19,6 +19,7 @@ from homeserver.services.composing import Composer
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.live_rooms import LiveRoom, LiveRooms
 from homeserver.services.member_content import MemberContent
+from homeserver.services.member_guards import MemberChange
 from homeserver.services.ports import RemoteRooms
 from homeserver.services.refusals import BadState, Forbidden, NotFound, NotInRoom
 from homeserver.services.timeline import Timeline
@@ -71,7 +72,7 @@ class Inviting:
             raise Forbidden(f"{target} is in the room already.")
         draft = Draft("m.room.member", sender, content, target)
         if server_of(target) != self.server:
-            return await self._invite_remote(room, draft)
+            return await self._invite_remote(room, draft, target)
         await self.require_accounts([target])
         return await self.timeline.send(room_id, draft)
 
@@ -88,8 +89,9 @@ class Inviting:
         found = await self.known.by_ids([room.state[key] for key in keys if key in room.state])
         return [entry.event for entry in found.values()]
 
-    async def _invite_remote(self, room: LiveRoom, draft: Draft) -> EventID:
+    async def _invite_remote(self, room: LiveRoom, draft: Draft, target: UserID) -> EventID:
         # The other server signs the event first; its place may be taken by then, and that is a fork like any.
+        await self.timeline.member_guards.check(MemberChange(room.room_id, draft.sender, target, "invite"))
         invite = await self.composer.compose(room, draft)
         signed = await self.remote.sign_invite(invite, await self.room_state(room, draft.sender))
         status = await self.acceptance.accept(signed)

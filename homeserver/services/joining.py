@@ -19,6 +19,7 @@ from homeserver.services.callers import Caller
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.live_rooms import LiveRoom, LiveRooms
 from homeserver.services.member_content import MemberContent
+from homeserver.services.member_guards import MemberChange
 from homeserver.services.memberships import Memberships
 from homeserver.services.ports import RemoteRooms
 from homeserver.services.refusals import Forbidden, GuestsForbidden, UnableToAuthorizeJoin, UnableToGrantJoin
@@ -61,12 +62,14 @@ class Joining:
         if caller.is_guest:
             await self._require_guest_access(room)
         if room is None or self.server not in room.servers:
+            await self.timeline.member_guards.check(MemberChange(room_id, user_id, user_id, "join"))
             await self.remote.join(user_id, room_id, [*via, *await self._inviters(user_id, room_id)], content)
             return
         try:
             authorizer = await self.authorizer(room, user_id)
         except (UnableToAuthorizeJoin, UnableToGrantJoin):
             # Somebody of another server may let the user in where nobody here may.
+            await self.timeline.member_guards.check(MemberChange(room_id, user_id, user_id, "join"))
             await self.remote.join(user_id, room_id, [*via, *room.servers], content)
             return
         if authorizer is not None:
@@ -85,6 +88,7 @@ class Joining:
         content = await self.member_content.of(user_id, "knock", reason)
         room = await self.live_rooms.find(room_id)
         if room is None or self.server not in room.servers:
+            await self.timeline.member_guards.check(MemberChange(room_id, user_id, user_id, "knock"))
             await self.remote.knock(user_id, room_id, via, content)
             return
         await self.timeline.send(room_id, Draft("m.room.member", user_id, content, user_id))

@@ -88,6 +88,18 @@ class Deactivated(Refusal):
     reason = "This account is deactivated."
 
 
+class Locked(Refusal):
+    """The account is locked, and may log out at most.  Spec: client-server-api#account-locking"""
+
+    reason = "This account has been locked."
+
+
+class Suspended(Refusal):
+    """The account is suspended, and may not do this.  Spec: client-server-api#account-suspension"""
+
+    reason = "You cannot perform this action while suspended."
+
+
 class GuestsForbidden(Refusal):
     """Guests may not do this."""
 
@@ -161,9 +173,57 @@ class InviteBlocked(Refusal):
 
 
 class CannotLeaveNotices(Refusal):
-    """The invite to the room in which the server speaks is not to be rejected.  Spec: client-server-api#server-notices"""
+    """The invite to the room of notices is not to be rejected.  Spec: client-server-api#server-notices"""
 
     reason = "You cannot reject this invite: in this room the server tells you what you must know."
+
+
+class AddressInUse(Refusal):
+    """The address belongs to another account."""
+
+    reason = "This address belongs to an account already."
+
+
+class AddressNotFound(Refusal):
+    """The address belongs to no account, or not to the caller's."""
+
+    reason = "This address belongs to no account here."
+
+
+class AddressDenied(Refusal):
+    """The server does not take addresses of this kind."""
+
+    reason = "This server does not take this address."
+
+
+class MediumNotSupported(Refusal):
+    """The server cannot reach addresses of this medium, so that nobody proves one."""
+
+    reason = "This server does not take addresses of this kind."
+
+
+class AddressNotProved(Refusal):
+    """The session that should prove the address does not, or not yet."""
+
+    reason = "This address has not been confirmed; please follow the link in the mail first."
+
+
+class WrongToken(Refusal):
+    """What was to come with the mail did not."""
+
+    reason = "This is not what the mail said."
+
+
+class SessionExpired(Refusal):
+    """The address was not proved in time."""
+
+    reason = "This took too long, or was done before; please begin again."
+
+
+class MailNotSent(Refusal):
+    """The mail server cannot be reached, or does not do its work."""
+
+    reason = "The mail could not be sent; please try again later."
 
 
 class Exclusive(Refusal):

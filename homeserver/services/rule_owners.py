@@ -5,10 +5,12 @@ Users as their push rules know them, and what the rules ask for.
 from attrs import define, frozen
 
 from homeserver.core.identifiers import UserID
+from homeserver.core.invite_permissions import EVERYBODY, InviteAnswer, InvitePermission
 from homeserver.core.push_rules.conditions import PushedEvent
 from homeserver.core.push_rules.evaluation import NOTHING, Actions, CompiledRules
 from homeserver.core.timeline import TimelineEvent
 from homeserver.services.ignored_users import IgnoredUsers
+from homeserver.services.invite_permissions import InvitePermissions
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.push_rules import PushRuleBook
 from homeserver.store.memberships import Membership
@@ -22,12 +24,20 @@ class RuleOwner:
     display_name: str | None
     rules: CompiledRules
     ignored: frozenset[UserID]
+    permission: InvitePermission = EVERYBODY
+    """By whom the user wants to be invited."""
 
     def judge(self, event: TimelineEvent, pushed: PushedEvent) -> Actions:
-        """What the event asks for; NOTHING of what is redacted, or from somebody whom the user ignores."""
+        """What the event asks for; NOTHING of what is redacted, from somebody ignored, or an unwanted invite."""
         if event.redacted_by is not None or event.event.sender in self.ignored:
             return NOTHING
+        if self.permission is not EVERYBODY and self._is_unwanted(event):
+            return NOTHING
         return self.rules.evaluate(pushed, self.user_id, self.display_name)
+
+    def _is_unwanted(self, event: TimelineEvent) -> bool:
+        invites = event.event.state_key == self.user_id and event.event.membership == "invite"
+        return invites and self.permission.answer(event.event.sender) is not InviteAnswer.ALLOW
 
 
 @define(eq=False)
@@ -37,12 +47,16 @@ class RuleOwners:
     known: KnownEvents
     push_rules: PushRuleBook
     ignored: IgnoredUsers
+    permissions: InvitePermissions
 
     async def of(self, row: Membership) -> RuleOwner:
         """The user of *row* in that room."""
         user_id = row.user_id
         rules = (await self.push_rules.compiled((user_id,)))[user_id]
-        return RuleOwner(user_id, await self._display_name(row), rules, await self.ignored.of(user_id))
+        ignored, name = await self.ignored.of(user_id), await self._display_name(row)
+        # Who is in the room is not invited to it any more.
+        permission = EVERYBODY if row.membership == "join" else await self.permissions.of(user_id)
+        return RuleOwner(user_id, name, rules, ignored, permission)
 
     async def _display_name(self, row: Membership) -> str | None:
         if row.event_nid is None:

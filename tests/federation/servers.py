@@ -266,7 +266,7 @@ class FederatedServer:
         )
         self.receipts = receipts = Receipts(database, clock, known, memberships, Threads(known))
         ephemeral = EphemeralReceiver(clock, live_rooms, access, typing, receipts, presence)
-        invitations = Invitations(name, key, database, checks, live_rooms, access)
+        invitations = Invitations(name, key, database, checks, live_rooms, access, timeline.member_guards)
         self.inbox = inbox = Inbox(
             checks, ancestry, acceptance, known, live_rooms, access, entering, invitations, ephemeral.receivers()
         )

@@ -14,6 +14,7 @@ from homeserver.core.client_events import stripped_form
 from homeserver.core.events import StateKey
 from homeserver.core.identifiers import RoomID
 from homeserver.core.log import Position
+from homeserver.services.invite_permissions import InvitePermissions
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.sync.section import SyncBody, SyncSpan
 from homeserver.store import windows
@@ -38,17 +39,19 @@ class InvitedRooms:
 
     database: Database
     known: KnownEvents
+    permissions: InvitePermissions
 
     async def write(self, span: SyncSpan, body: SyncBody) -> None:
-        """Invites and knocks of the span are in *body*; invites by users that are ignored are not."""
+        """Invites and knocks of the span are in *body*; invites by users that are ignored or not wanted are not."""
         if span.since is not None and not span.full_state and span.rooms.changed_at <= span.since.position:
             return
         for room_id, row in span.rooms.rows.items():
             is_new = row.position > span.after or span.full_state
             if not is_new or not span.filter.room.admits_room(room_id):
                 continue
-            if row.membership == "invite" and row.sender not in span.ignored:
-                await self._show(body, body.invite, "invite_state", row)
+            if row.membership == "invite":
+                if row.sender not in span.ignored and await self.permissions.shows(row.user_id, row.sender):
+                    await self._show(body, body.invite, "invite_state", row)
             elif row.membership == "knock":
                 await self._show(body, body.knock, "knock_state", row)
 
