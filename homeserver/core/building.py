@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from homeserver.core.canonical import JSON, JSONObject, check_canonical
 from homeserver.core.events import Event
@@ -28,7 +28,7 @@ class UnplacedEvent:
     What somebody wants to say in a room, before it has a place there.
 
     *room_id* is None for the create event of a v12 room alone, whose hash it becomes.  *redacts* is put where the
-    version wants it.
+    version wants it.  *fields* stand beside the content; none of them takes the place of one of the event's own.
     """
 
     version: RoomVersion
@@ -38,6 +38,7 @@ class UnplacedEvent:
     content: JSONObject
     state_key: str | None = None
     redacts: str | None = None
+    fields: Mapping[str, JSON] = field(factory=dict)
 
 
 def build_event(
@@ -62,6 +63,7 @@ def build_event(
     version = unplaced.version
     if version.strict_canonical_json:
         check_canonical(unplaced.content, "content")
+        check_canonical(dict(unplaced.fields))
     pdu = _bare(unplaced)
     if version.references_with_hashes:
         pdu["event_id"] = f"${opaque_id}:{server}"
@@ -106,7 +108,7 @@ def sign_template(
 
 def _bare(unplaced: UnplacedEvent) -> JSONObject:
     content = unplaced.content
-    pdu: JSONObject = {"type": unplaced.type, "sender": unplaced.sender, "content": content}
+    pdu: JSONObject = {**unplaced.fields, "type": unplaced.type, "sender": unplaced.sender, "content": content}
     if unplaced.room_id is not None:
         pdu["room_id"] = unplaced.room_id
     if unplaced.state_key is not None:

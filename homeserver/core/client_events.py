@@ -5,6 +5,7 @@ Spec: client-server-api#room-event-format
 """
 
 from collections.abc import Mapping
+from typing import Final
 
 import orjson
 from attrs import evolve, frozen
@@ -12,6 +13,9 @@ from attrs import evolve, frozen
 from homeserver.core.canonical import JSON, JSONObject, encode_json
 from homeserver.core.events import Event
 from homeserver.core.identifiers import EventID
+
+PROPOSED_FIELDS: Final = ("sticky", "msc4354_sticky")
+"""What proposals put at the top of an event and clients look for; all else there is between servers."""
 
 
 def client_form(event: Event, unsigned: Mapping[str, JSON] | None = None) -> JSONObject:
@@ -30,6 +34,9 @@ def client_form(event: Event, unsigned: Mapping[str, JSON] | None = None) -> JSO
         # Since v11 it is in the content; clients that do not know find it here too.
         # Spec: client-server-api#mroomredaction
         form["redacts"] = event.redacts
+    for name in PROPOSED_FIELDS:
+        if name in event.pdu:
+            form[name] = event.pdu[name]
     if unsigned:
         form["unsigned"] = dict(unsigned)
     return form
@@ -63,17 +70,26 @@ class ClientEvent:
         """The same with its bundled aggregations, which differ from reader to reader."""
         return evolve(self, unsigned=b'%s"m.relations":%s,' % (self.unsigned, orjson.dumps(relations)))
 
-    def render(self, now_ms: int, membership: str | None = None, transaction_id: str | None = None) -> orjson.Fragment:
+    def render(
+        self,
+        now_ms: int,
+        membership: str | None = None,
+        transaction_id: str | None = None,
+        more: Mapping[str, JSON] | None = None,
+    ) -> orjson.Fragment:
         """
         The whole event, for splicing.
 
-        *membership*: the reader's at the event.  *transaction_id*: for the device that sent it.
+        *membership*: the reader's at the event.  *transaction_id*: for the device that sent it.  *more*: what else of
+        ``unsigned`` is for this reader.
         """
         own = b""
         if membership is not None:
             own += b'"membership":' + orjson.dumps(membership) + b","
         if transaction_id is not None:
             own += b'"transaction_id":' + orjson.dumps(transaction_id) + b","
+        if more:
+            own += orjson.dumps(more)[1:-1] + b","
         age = max(0, now_ms - self.origin_server_ts)
         return orjson.Fragment(b'%s,"unsigned":{%s%s"age":%d}}' % (self.head, self.unsigned, own, age))
 

@@ -1,8 +1,10 @@
 """What a local user wants to send, before the room gives it a place."""
 
-from attrs import frozen
+from collections.abc import Mapping
 
-from homeserver.core.canonical import JSONObject
+from attrs import field, frozen
+
+from homeserver.core.canonical import JSON, JSONObject
 from homeserver.core.identifiers import DeviceID, EventID, UserID
 
 
@@ -19,7 +21,8 @@ class Draft:
     """
     An event without place, hashes or signature.
 
-    *origin_server_ts*: None means now; application services may state another.
+    *origin_server_ts*: None means now; application services may state another.  *fields*: what proposals put beside the
+    content, at the top of the event.
     """
 
     type: str
@@ -29,3 +32,4 @@ class Draft:
     redacts: EventID | None = None
     origin_server_ts: int | None = None
     transaction: Transaction | None = None
+    fields: Mapping[str, JSON] = field(factory=dict)

@@ -17,7 +17,7 @@ _INTEGER_MAX: Final = 2**63 - 1
 """What both databases hold."""
 _POSITION_MAX: Final = _INTEGER_MAX >> ORDERING_SHIFT
 
-_SYNC: Final = re.compile(r"s([0-9]{1,19})_([0-9]{1,19})\Z", re.ASCII)
+_SYNC: Final = re.compile(r"s([0-9]{1,19})_([0-9]{1,19})(?:_([0-9]{1,19}))?\Z", re.ASCII)
 _PAGINATION: Final = re.compile(r"t(-?[0-9]{1,19})\Z", re.ASCII)
 
 
@@ -26,14 +26,17 @@ class SyncToken:
     """
     How far a client has synced: everything up to and with *position* of the log.
 
-    *serial* counts what is never stored, typing and presence; it starts anew with every process.
+    *serial* counts what is never stored, typing and presence; it starts anew with every process.  *owed*: of one thing
+    there was too much for one answer, and it is told up to this position only.
     """
 
     position: Position
     serial: int = 0
+    owed: Position | None = None
 
     def __str__(self) -> str:
-        return f"s{self.position}_{self.serial}"
+        whole = f"s{self.position}_{self.serial}"
+        return whole if self.owed is None else f"{whole}_{self.owed}"
 
 
 @frozen
@@ -47,14 +50,14 @@ class PaginationToken:
 
 
 def parse_sync_token(text: str) -> SyncToken:
-    """The token spelled ``s<position>_<serial>``.  Raises Malformed with ``M_INVALID_PARAM``."""
+    """The token spelled ``s<position>_<serial>``, and ``_<owed>``.  Raises Malformed with ``M_INVALID_PARAM``."""
     match = _SYNC.match(text)
     if match is None:
         raise _unknown(text)
-    position, serial = int(match[1]), int(match[2])
-    if position > _POSITION_MAX or serial > _INTEGER_MAX:
+    position, serial, owed = int(match[1]), int(match[2]), None if match[3] is None else Position(int(match[3]))
+    if position > _POSITION_MAX or serial > _INTEGER_MAX or (owed or 0) > _POSITION_MAX:
         raise _unknown(text)
-    return SyncToken(Position(position), serial)
+    return SyncToken(Position(position), serial, owed)
 
 
 def parse_pagination_token(text: str) -> PaginationToken:

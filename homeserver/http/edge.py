@@ -19,7 +19,7 @@ from twisted.web.http import datetimeToString
 
 from homeserver.core.malformed import Malformed
 from homeserver.http import errors
-from homeserver.http.authentication import GUESTS_MAY, Authenticators
+from homeserver.http.authentication import GUESTS_MAY, Authenticators, check_standing
 from homeserver.http.incoming import Incoming
 from homeserver.http.limits import RequestLimits
 from homeserver.http.replies import Answer, Content, answer_of
@@ -136,8 +136,10 @@ class Edge:
         if binding.asks_who:
             speaker = request.speaker = await self.authenticators[row.authentication].authenticate(incoming)
         caller = speaker if isinstance(speaker, Caller) else None
-        if caller is not None and caller.is_guest and row.id not in GUESTS_MAY:
+        if caller is not None and caller.is_guest and not (row.guests_may or row.id in GUESTS_MAY):
             raise GuestsForbidden
+        if caller is not None and (caller.is_locked or caller.is_suspended):
+            check_standing(caller, row)
         self.limits.check(row, caller, incoming.client_ip)
         if row.authentication is Authentication.SERVER_ADMIN and self.audit is not None and row.method != "GET":
             assert caller is not None, "an administrator has an account"

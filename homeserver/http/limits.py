@@ -37,7 +37,7 @@ _KIND_OF: Final = {f"client-server/{id_}": kind for kind, ids in KINDS.items() f
 def kind_of(row: Row) -> str | None:
     """The name of the setting that limits an operation; None: it is not limited."""
     is_other = (row.rate_limited and row.api != "server-server") or row.name in _UNMARKED
-    return _KIND_OF.get(row.name) or ("other" if is_other else None)
+    return row.limited_as or _KIND_OF.get(row.name) or ("other" if is_other else None)
 
 
 @define(eq=False)
@@ -56,8 +56,17 @@ class RequestLimits:
         if not self.settings.enabled or (caller is not None and not caller.is_rate_limited):
             return
         kind = kind_of(row)
-        if kind is not None:
-            self._limiters[kind].take(client_ip if caller is None else caller.user_id)
+        if kind is None:
+            return
+        limiter = self._limiters[kind]
+        if caller is None:
+            limiter.take(client_ip)
+        elif caller.limits is None or kind not in caller.limits:
+            limiter.take(caller.user_id)
+        else:
+            own = caller.limits[kind]
+            if own is not None:
+                limiter.take(caller.user_id, own)
 
     def _limiter(self, settings: RateSettings) -> RateLimiter:
         return RateLimiter(self.now_ms, Rate(settings.per_second, settings.burst))

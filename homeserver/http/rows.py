@@ -56,6 +56,10 @@ class Row:
     body: Body = Body.NONE
     since: str = "1.0"
     """The version of the spec that added it."""
+    limited_as: str | None = None
+    """The setting of rate_limits that limits it, where no table names it."""
+    guests_may: bool = False
+    """Guests may do it, where no table names it."""
 
     @property
     def name(self) -> str:

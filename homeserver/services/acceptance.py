@@ -9,7 +9,7 @@ Spec: server-server-api#checks-performed-on-receipt-of-a-pdu
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
@@ -22,6 +22,7 @@ from homeserver.core.identifiers import EventID, ServerName
 from homeserver.core.timeline import Status, TimelineEvent
 from homeserver.core.verdicts import Denied
 from homeserver.services.admission import Admission, Append, RoomMoved, append
+from homeserver.services.companions import Companion, beside
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.live_rooms import LiveRoom, LiveRooms
 from homeserver.services.redactions import Redactions
@@ -74,6 +75,7 @@ class Acceptance:
     live_rooms: LiveRooms
     states: RoomStates
     redactions: Redactions
+    companions: list[Companion] = field(factory=list)
 
     async def accept(self, event: Event, state_before: RoomState | None = None, *, relayed: bool = False) -> Status:
         """
@@ -167,6 +169,7 @@ class Acceptance:
                 reason=judged.rule,
                 was_outlier=outlier is not None,
                 missing=missing,
+                beside=beside(self.companions, entry),
             )
             rejected = judged.status is Status.REJECTED
             return _Decision(admission, room.extremities, settled=rejected and before is room.state)
@@ -186,6 +189,7 @@ class Acceptance:
             fills_gap=event.event_id not in extremities,
             relayed=relayed,
             redaction_waits=await self.redactions.waits(event),
+            beside=beside(self.companions, entry),
         )
         settled = before is room.state and changes == ({event.key: entry} if event.is_state else {})
         return _Decision(admission, extremities, settled)

@@ -19,6 +19,7 @@ from homeserver.core.relations import relation_of
 from homeserver.core.room_directory import SUMMARY_OF_NOTHING, summary_changes
 from homeserver.core.timeline import Status, TimelineEvent, ordering_at
 from homeserver.core.versions import RoomVersion
+from homeserver.services.companions import Beside
 from homeserver.store import (
     backward_extremities,
     events,
@@ -56,7 +57,7 @@ class Admission:
     *changes*: of the current state, the event's own among them; None removes.  *state_before*: how the state before the
     event differs from the current one; None when it does not.  *reason*: the rule that rejected or soft-failed it.
     *missing*: what it follows and is not here.  *fills_gap*: it was missing so far.  *relayed*: this server is the one
-    to tell the others of it.  *redaction_waits*: it redacts what is not here.
+    to tell the others of it.  *redaction_waits*: it redacts what is not here.  *beside*: what is written with it.
     """
 
     entry: TimelineEvent
@@ -69,6 +70,7 @@ class Admission:
     fills_gap: bool = False
     relayed: bool = False
     redaction_waits: bool = False
+    beside: Sequence[Beside] = ()
 
 
 @frozen
@@ -178,6 +180,8 @@ def _admit(tx: Write, request: Append, admission: Admission) -> None:
         _close(tx, entry, entry.transaction)
     if admission.redaction_waits and entry.event.redacts is not None:
         waiting_redactions.insert(tx, entry.event.redacts, entry.event_id)
+    for write in admission.beside:
+        write(tx, request.room_nid, entry)
 
 
 def change_state(

@@ -4,9 +4,11 @@ What the server can do, as far as a client must ask.
 Spec: client-server-api#capabilities-negotiation
 """
 
-from attrs import frozen
+from collections.abc import Mapping
 
-from homeserver.core.canonical import JSONObject
+from attrs import field, frozen
+
+from homeserver.core.canonical import JSON, JSONObject
 from homeserver.core.profiles import DISPLAY_NAME
 from homeserver.core.versions import ROOM_VERSIONS, RoomVersion
 from homeserver.services.callers import Caller
@@ -17,6 +19,8 @@ class Capabilities:
     """Answers what is optional in the protocol."""
 
     default_room_version: RoomVersion
+    proposed: Mapping[str, JSON] = field(factory=dict)
+    """What proposals add."""
 
     def of(self, caller: Caller) -> JSONObject:
         """``{capability: what is to be known of it}``, as it is for the caller."""
@@ -36,5 +40,12 @@ class Capabilities:
             "m.set_avatar_url": {"enabled": may},
             # No operation that changes them is served.
             "m.3pid_changes": {"enabled": False},
+            **_moderation(caller),
             "m.forget_forced_upon_leave": {"enabled": False},
+            **self.proposed,
         }
+
+
+def _moderation(caller: Caller) -> JSONObject:
+    """Spec: client-server-api#account-moderation"""
+    return {"m.account_moderation": {"suspend": True, "lock": True}} if caller.is_admin else {}

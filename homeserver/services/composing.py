@@ -122,7 +122,9 @@ class Composer:
 
 
 def _unplaced(version: RoomVersion, room_id: RoomID | None, draft: Draft) -> UnplacedEvent:
-    return UnplacedEvent(version, room_id, draft.type, draft.sender, draft.content, draft.state_key, draft.redacts)
+    return UnplacedEvent(
+        version, room_id, draft.type, draft.sender, draft.content, draft.state_key, draft.redacts, draft.fields
+    )
 
 
 def _require(event: Event, auth: Mapping[StateKey, Event]) -> None:

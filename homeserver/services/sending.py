@@ -4,9 +4,10 @@ What members send to rooms: messages, state, redactions.
 Spec: client-server-api#sending-events-to-a-room
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Final
 
-from attrs import define
+from attrs import define, field, frozen
 
 from homeserver.core.auth_events import CREATE, POWER_LEVELS
 from homeserver.core.canonical import JSON, JSONObject
@@ -25,11 +26,28 @@ from homeserver.core.malformed import Malformed
 from homeserver.core.power_levels import power_levels_of
 from homeserver.services.aliases import Aliases
 from homeserver.services.callers import Caller
+from homeserver.services.companions import Beside
 from homeserver.services.inviting import Inviting
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.live_rooms import LiveRoom, LiveRooms
-from homeserver.services.refusals import BadAlias, Forbidden, NotFound, NotInRoom, Refusal
+from homeserver.services.refusals import BadAlias, Forbidden, NotFound, NotInRoom, Refusal, Suspended
 from homeserver.services.timeline import Timeline
+
+
+@frozen
+class Extras:
+    """
+    What else goes with an event: *fields* at its top, *besides* what is written with it.
+
+    *transaction*: under which it is known to the client, in the place of the client's own.
+    """
+
+    fields: Mapping[str, JSON] = field(factory=dict)
+    besides: Sequence[Beside] = ()
+    transaction: Transaction | None = None
+
+
+NO_EXTRAS: Final = Extras()
 
 
 @define(eq=False)
@@ -49,8 +67,9 @@ class Sending:
         room_id: RoomID,
         event_type: str,
         content: JSONObject,
-        transaction_id: str,
+        transaction_id: str | None,
         origin_server_ts: int | None = None,
+        extras: Extras = NO_EXTRAS,
     ) -> EventID:
         """
         The message is in the room, once for each transaction ID.  Raises NotInRoom, Forbidden, Malformed.
@@ -59,16 +78,19 @@ class Sending:
         """
         redacts = content.get("redacts") if event_type == "m.room.redaction" else None
         if isinstance(redacts, str):
-            await self._require_may_redact(caller.user_id, room_id, EventID(redacts))
+            await self._require_may_redact(caller, room_id, EventID(redacts))
+        elif caller.is_suspended:
+            raise Suspended
         draft = Draft(
             event_type,
             caller.user_id,
             content,
             redacts=EventID(redacts) if isinstance(redacts, str) else None,
             origin_server_ts=origin_server_ts,
-            transaction=_transaction(caller, transaction_id),
+            transaction=extras.transaction or _transaction(caller, transaction_id),
+            fields=extras.fields,
         )
-        return await self.timeline.send(room_id, draft)
+        return await self.timeline.send(room_id, draft, extras.besides)
 
     async def send_state(
         self,
@@ -78,16 +100,28 @@ class Sending:
         state_key: str,
         content: JSONObject,
         origin_server_ts: int | None = None,
+        extras: Extras = NO_EXTRAS,
     ) -> EventID:
         """The room's state has the entry.  Raises NotInRoom, Forbidden, Malformed, BadAlias."""
+        # Leaving is what the suspended may do, by this way as well.
+        if caller.is_suspended and (event_type, state_key, content.get("membership")) != _leaving(caller.user_id):
+            raise Suspended
         room = await self.live_rooms.load(room_id)
         if event_type == "m.room.canonical_alias":
             await self._require_aliases(room, content)
         if event_type == "m.room.member" and _is_remote_invite(content, state_key, self.server):
             # Its server must sign and be told, and the event is made by that.
             return await self.inviting.invite_as(caller.user_id, room_id, parse_user_id(state_key), content)
-        draft = Draft(event_type, caller.user_id, content, state_key, origin_server_ts=origin_server_ts)
-        return await self.timeline.send(room_id, draft)
+        draft = Draft(
+            event_type,
+            caller.user_id,
+            content,
+            state_key,
+            origin_server_ts=origin_server_ts,
+            transaction=extras.transaction,
+            fields=extras.fields,
+        )
+        return await self.timeline.send(room_id, draft, extras.besides)
 
     async def redact(
         self, caller: Caller, room_id: RoomID, event_id: EventID, transaction_id: str, content: JSONObject
@@ -97,7 +131,7 @@ class Sending:
 
         Raises NotInRoom, NotFound, Forbidden.
         """
-        await self._require_may_redact(caller.user_id, room_id, event_id)
+        await self._require_may_redact(caller, room_id, event_id)
         draft = Draft(
             "m.room.redaction",
             caller.user_id,
@@ -107,7 +141,8 @@ class Sending:
         )
         return await self.timeline.send(room_id, draft)
 
-    async def _require_may_redact(self, user_id: UserID, room_id: RoomID, event_id: EventID) -> None:
+    async def _require_may_redact(self, caller: Caller, room_id: RoomID, event_id: EventID) -> None:
+        user_id = caller.user_id
         # Spec: client-server-api#put_matrixclientv3roomsroomidredacteventidtxnid
         room = await self.live_rooms.load(room_id)
         if user_id not in room.joined:
@@ -117,6 +152,8 @@ class Sending:
             raise NotFound("There is no such event in this room.")
         if target.event.sender == user_id:
             return
+        if caller.is_suspended:
+            raise Suspended
         found = await self.known.by_ids([room.state[key] for key in (CREATE, POWER_LEVELS) if key in room.state])
         levels = power_levels_of({entry.event.key: entry.event for entry in found.values()}, room.version)
         if levels.of(user_id) < levels.named("redact"):
@@ -152,9 +189,15 @@ def _aliases_of(content: Mapping[str, JSON]) -> list[RoomAlias]:
     return [parse_room_alias(text) for text in [*([alias] if alias else []), *alternatives]]
 
 
+def _leaving(user_id: UserID) -> tuple[str, str, JSON]:
+    return ("m.room.member", user_id, "leave")
+
+
 def _is_remote_invite(content: JSONObject, state_key: str, server: ServerName) -> bool:
     return content.get("membership") == "invite" and server_of(UserID(state_key)) != server
 
 
-def _transaction(caller: Caller, transaction_id: str) -> Transaction | None:
-    return None if caller.device_id is None else Transaction(caller.device_id, transaction_id)
+def _transaction(caller: Caller, transaction_id: str | None) -> Transaction | None:
+    if transaction_id is None or caller.device_id is None:
+        return None
+    return Transaction(caller.device_id, transaction_id)

@@ -6,7 +6,7 @@ Spec: client-server-api#room-event-format
 
 from collections.abc import Sequence
 
-from attrs import define
+from attrs import define, field
 
 from homeserver.core.canonical import JSON
 from homeserver.core.client_events import ClientEvent, serialize
@@ -15,6 +15,7 @@ from homeserver.services.aggregations import Aggregations
 from homeserver.services.client_events import ClientEvents
 from homeserver.services.clock import Clock, now_ms
 from homeserver.services.room_views import RoomView
+from homeserver.services.unsigned import Unsigned, unsigned_of
 from homeserver.services.visible_history import Seen
 
 
@@ -25,6 +26,7 @@ class ShownEvents:
     clock: Clock
     client_events: ClientEvents
     aggregations: Aggregations
+    unsigned: list[Unsigned] = field(factory=list)
 
     async def timeline(self, view: RoomView, seen: Sequence[Seen]) -> list[JSON]:
         """Events of a timeline, for splicing: with what they replaced and with what relates to them."""
@@ -37,7 +39,7 @@ class ShownEvents:
                 copy.with_relations(bundles[copy.event_id]) if copy.event_id in bundles else copy for copy in copies
             ]
         return [
-            _rendered(view, now, event, copy, membership)
+            self._rendered(view, now, event, copy, membership)
             for (event, membership), copy in zip(seen, copies, strict=True)
         ]
 
@@ -49,17 +51,19 @@ class ShownEvents:
         bundles = await self.aggregations.of(view, [event], now)
         if event.event_id in bundles:
             copy = copy.with_relations(bundles[event.event_id])
-        return _rendered(view, now, event, copy, membership)
+        return self._rendered(view, now, event, copy, membership)
 
     async def state(self, view: RoomView, events: Sequence[TimelineEvent]) -> list[JSON]:
         """Events of a state, for splicing."""
         now = now_ms(self.clock)
         copies = await self.client_events.in_state(events)
-        return [_rendered(view, now, event, copy, None) for event, copy in zip(events, copies, strict=True)]
+        return [self._rendered(view, now, event, copy, None) for event, copy in zip(events, copies, strict=True)]
 
-
-def _rendered(view: RoomView, now: int, event: TimelineEvent, copy: ClientEvent, membership: str | None) -> JSON:
-    transaction, own_id = event.transaction, None
-    if transaction is not None and transaction.device_id == view.device_id and event.event.sender == view.user_id:
-        own_id = transaction.transaction_id
-    return copy.render(now, membership, own_id)  # type: ignore[return-value]
+    def _rendered(
+        self, view: RoomView, now: int, event: TimelineEvent, copy: ClientEvent, membership: str | None
+    ) -> JSON:
+        transaction, own_id = event.transaction, None
+        if transaction is not None and transaction.device_id == view.device_id and event.event.sender == view.user_id:
+            own_id = transaction.transaction_id
+        more = unsigned_of(self.unsigned, event, view.user_id, now) if self.unsigned else None
+        return copy.render(now, membership, own_id, more)  # type: ignore[return-value]

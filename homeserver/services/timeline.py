@@ -27,6 +27,7 @@ from homeserver.services.admission import (
     transaction_endpoint,
 )
 from homeserver.services.clock import now_ms
+from homeserver.services.companions import Beside, Companion, beside
 from homeserver.services.composing import Composer
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.live_rooms import LiveRoom, LiveRooms
@@ -52,29 +53,34 @@ class Timeline:
     new_room_id: Callable[[], RoomID]
     """A new one at each call, for the versions that do not name a room after its create event."""
     member_guards: MemberGuards = field(factory=MemberGuards)
+    companions: list[Companion] = field(factory=list)
     _created_ms: int = field(init=False, default=0)
 
-    async def send(self, room_id: RoomID, draft: Draft) -> EventID:
+    async def send(self, room_id: RoomID, draft: Draft, besides: Sequence[Beside] = ()) -> EventID:
         """
         The event is in the room, and durably so.
 
         A state event that would say again what its sender has said stays the one that is there, and so does what was
-        sent under the same transaction.  Raises NotInRoom, Forbidden, Malformed.
+        sent under the same transaction; then *besides* is not written.  Raises NotInRoom, Forbidden, Malformed.
         """
         try:
-            return (await self.send_all(room_id, [draft]))[0]
+            return (await self.send_all(room_id, [draft], besides))[0]
         except Duplicate:
             sent = await self._sent(room_id, draft)
             if sent is None:
                 raise
             return sent
 
-    async def send_all(self, room_id: RoomID, drafts: Sequence[Draft]) -> list[EventID]:
-        """As ``send``, one after the other with nothing in between; all of them or, when one is refused, none."""
+    async def send_all(self, room_id: RoomID, drafts: Sequence[Draft], besides: Sequence[Beside] = ()) -> list[EventID]:
+        """
+        As ``send``, one after the other with nothing in between; all of them or, when one is refused, none.
+
+        *besides* is written with each of them.
+        """
         attempts = ATTEMPTS_MAX
         while True:
             try:
-                return await self._send_all(room_id, drafts)
+                return await self._send_all(room_id, drafts, besides)
             except RoomMoved:
                 attempts -= 1
                 if not attempts:
@@ -137,7 +143,7 @@ class Timeline:
         )
         return None if answer is None else EventID(answer)
 
-    async def _send_all(self, room_id: RoomID, drafts: Sequence[Draft]) -> list[EventID]:
+    async def _send_all(self, room_id: RoomID, drafts: Sequence[Draft], besides: Sequence[Beside]) -> list[EventID]:
         lock = self.live_rooms.lock(room_id)
         await lock.acquire()
         # Held until the write is in the queue, not until it is on the disk.
@@ -145,7 +151,7 @@ class Timeline:
             room = await self.live_rooms.load(room_id)
             admissions: list[Admission] = []
             try:
-                event_ids = await self._compose_all(room, drafts, admissions)
+                event_ids = await self._compose_all(room, drafts, admissions, besides)
                 written = self._enqueue(room, admissions)
             except BaseException:
                 self._undo(room, admissions)
@@ -160,7 +166,9 @@ class Timeline:
                 raise
         return event_ids
 
-    async def _compose_all(self, room: LiveRoom, drafts: Sequence[Draft], admissions: list[Admission]) -> list[EventID]:
+    async def _compose_all(
+        self, room: LiveRoom, drafts: Sequence[Draft], admissions: list[Admission], besides: Sequence[Beside] = ()
+    ) -> list[EventID]:
         """The IDs of the events that the drafts are; *admissions* grows by those that are new."""
         event_ids: list[EventID] = []
         for draft in drafts:
@@ -171,7 +179,8 @@ class Timeline:
             if draft.type == "m.room.member":
                 await self._check_member(room, draft)
             event = await self.composer.compose(room, draft)
-            admissions.append(self._admit(room, event, draft, await self.redactions.by(event, room.state)))
+            redactions = await self.redactions.by(event, room.state)
+            admissions.append(self._admit(room, event, draft, redactions, besides))
             event_ids.append(event.event_id)
         return event_ids
 
@@ -192,7 +201,14 @@ class Timeline:
             return None
         return event_id
 
-    def _admit(self, room: LiveRoom, event: Event, draft: Draft | None, redactions: Sequence[Redaction]) -> Admission:
+    def _admit(
+        self,
+        room: LiveRoom,
+        event: Event,
+        draft: Draft | None,
+        redactions: Sequence[Redaction],
+        besides: Sequence[Beside] = (),
+    ) -> Admission:
         """The room in memory has *event* as its newest."""
         entry = TimelineEvent(event, 0, None, transaction=None if draft is None else draft.transaction)
         self.known.expect(entry)
@@ -203,7 +219,8 @@ class Timeline:
         room.apply(dict.fromkeys(changes, event))
         if len(room.extremities) == 1:
             room.settle(event.event_id)
-        return Admission(entry, changes, redactions=redactions)
+        written = (*beside(self.companions, entry), *besides)
+        return Admission(entry, changes, redactions=redactions, beside=written)
 
     def _enqueue(self, room: LiveRoom, admissions: Sequence[Admission]) -> "Deferred[None] | None":
         if not admissions:

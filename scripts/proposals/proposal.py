@@ -7,7 +7,7 @@ Every other module of this folder is a proposal and is found by being there.  It
 """
 
 import pkgutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -15,7 +15,13 @@ from attrs import field, frozen
 
 import scripts.proposals
 from conf.settings import Settings
+from federation.http.federation_client import FederationClient
+from federation.services.destinations import Destinations
+from homeserver.core.canonical import JSON
 from homeserver.core.identifiers import ServerName
+from homeserver.http.client.send_options import SendOption
+from homeserver.services.client_events import ClientEvents
+from homeserver.services.companions import Companion
 from homeserver.services.ephemeral import EphemeralSerial
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.live_rooms import LiveRooms
@@ -24,6 +30,7 @@ from homeserver.services.memberships import Memberships
 from homeserver.services.sending import Sending
 from homeserver.services.sync.section import SyncSection
 from homeserver.services.timeline import Timeline
+from homeserver.services.unsigned import Unsigned
 from homeserver.services.wakeups import Wakeups
 from homeserver.store.database import Database
 
@@ -44,6 +51,10 @@ class Ground:
     sending: Sending
     serial: EphemeralSerial
     wakeups: Wakeups
+    client_events: ClientEvents
+    peers: FederationClient
+    destinations: Destinations
+    opaque_id: Callable[[], str]
 
 
 class Runner(Protocol):
@@ -68,6 +79,15 @@ class Proposal:
     followers: Sequence[Follower] = ()
     """Of the log."""
     runners: Sequence[Runner] = ()
+    send_options: Sequence[SendOption] = ()
+    """Query parameters of sending."""
+    unsigned: Sequence[Unsigned] = ()
+    """Of events, as clients see them."""
+    companions: Sequence[Companion] = ()
+    """What is written together with events."""
+    capabilities: Mapping[str, JSON] = field(factory=dict)
+    well_known: Mapping[str, JSON] = field(factory=dict)
+    """Told at ``/.well-known/matrix/client``."""
 
 
 def proposals_on(ground: Ground) -> Proposal:
@@ -79,6 +99,11 @@ def proposals_on(ground: Ground) -> Proposal:
         sections=[section for proposal in every for section in proposal.sections],
         followers=[follower for proposal in every for follower in proposal.followers],
         runners=[runner for proposal in every for runner in proposal.runners],
+        send_options=[option for proposal in every for option in proposal.send_options],
+        unsigned=[each for proposal in every for each in proposal.unsigned],
+        companions=[companion for proposal in every for companion in proposal.companions],
+        capabilities={name: each for proposal in every for name, each in proposal.capabilities.items()},
+        well_known={name: each for proposal in every for name, each in proposal.well_known.items()},
     )
 
 

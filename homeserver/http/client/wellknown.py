@@ -4,12 +4,13 @@ Where clients and servers that know only the server's name find this server, and
 Spec: client-server-api#well-known-uris
 """
 
+from collections.abc import Mapping
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from attrs import Attribute, field, frozen
 
-from homeserver.core.canonical import JSONObject
+from homeserver.core.canonical import JSON, JSONObject
 from homeserver.core.identifiers import UserID
 from homeserver.http.operation import operation, server_operation
 from homeserver.services.refusals import NotFound
@@ -56,17 +57,22 @@ class SupportReply:
 
 @frozen
 class WellKnownEndpoints:
-    """*public_baseurl*: where everybody reaches this server; None: it has no such address yet."""
+    """
+    *public_baseurl*: where everybody reaches this server; None: it has no such address yet.
+
+    *proposed*: what proposals tell clients beside it.
+    """
 
     public_baseurl: str | None
     support: SupportSettings
+    proposed: Mapping[str, JSON] = field(factory=dict)
 
     @operation("getWellknown")
     async def client(self) -> JSONObject:
         """Where clients find this server.  Raises NotFound."""
         if self.public_baseurl is None:
             raise NotFound("This server has no public address.")
-        return {"m.homeserver": {"base_url": self.public_baseurl}}
+        return {"m.homeserver": {"base_url": self.public_baseurl}, **self.proposed}
 
     @server_operation("getWellKnown")
     async def server(self) -> JSONObject:

@@ -83,6 +83,7 @@ class JoinedRooms:
         if not (is_new or whole or timeline.shown or state):
             return
         part = body.joined(room.row.room_id)
+        body.timelines[room.row.room_id] = timeline.shown
         part["timeline"] = await self.timelines.render(rendering, timeline)
         part[body.state_name] = {"events": state}
         if summary is not None:

@@ -9,6 +9,7 @@ from homeserver.core.canonical import JSON, JSONObject
 from homeserver.core.client_events import ClientEvent
 from homeserver.core.timeline import TimelineEvent
 from homeserver.services.sync.section import SyncSpan
+from homeserver.services.unsigned import unsigned_of
 
 MEMBERSHIP_NONE: Final = "leave"
 """Of who never had to do with the room.  Spec: client-server-api#room-event-format"""
@@ -35,7 +36,8 @@ class Rendering:
         own_id = None
         if transaction is not None and transaction.device_id == span.device_id and event.event.sender == span.user_id:
             own_id = transaction.transaction_id
-        whole = copy.render(span.now_ms, membership, own_id)
+        more = unsigned_of(span.unsigned, event, span.user_id, span.now_ms) if span.unsigned else None
+        whole = copy.render(span.now_ms, membership, own_id, more)
         return whole if self._whole else self._part(event, whole)  # type: ignore[return-value]
 
     def _part(self, event: TimelineEvent, whole: orjson.Fragment) -> JSONObject:

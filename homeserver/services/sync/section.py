@@ -5,10 +5,10 @@ A section is asked once for each answer, and writes what is new to its reader.  
 own.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from homeserver.core.canonical import JSONObject
 from homeserver.core.filters import Filter
@@ -17,6 +17,8 @@ from homeserver.core.log import LogEntry, Position
 from homeserver.core.sync_tokens import PaginationToken, SyncToken
 from homeserver.core.timeline import ordering_at
 from homeserver.services.memberships import UserRooms
+from homeserver.services.unsigned import Unsigned
+from homeserver.services.visible_history import Seen
 
 
 @frozen(eq=False)
@@ -74,6 +76,7 @@ class SyncSpan:
 
     state_after_name: str = "state_after"
     """What the client calls that."""
+    unsigned: Sequence[Unsigned] = ()
 
     @property
     def after(self) -> Position:
@@ -100,6 +103,10 @@ class SyncBody:
     newly_joined: set[RoomID] = field(factory=set)
     """Rooms in *join* of which the client knows nothing yet; everything about them is new."""
     has_news: bool = False
+    timelines: dict[RoomID, Sequence[Seen]] = field(factory=dict)
+    """What the timelines of joined rooms show."""
+    owed: Position | None = None
+    """A section had more to tell than fits one answer: it goes on after this position, in the next."""
 
     def joined(self, room_id: RoomID) -> JSONObject:
         """The part of a joined room, for writing into; it has every member that clients look for."""
@@ -126,7 +133,7 @@ class SyncBody:
 
     def to_json(self) -> JSONObject:
         """The whole answer."""
-        body: JSONObject = {"next_batch": str(self.span.upto), **self.top}
+        body: JSONObject = {"next_batch": str(evolve(self.span.upto, owed=self.owed)), **self.top}
         parts = (("join", self.join), ("invite", self.invite), ("knock", self.knock), ("leave", self.leave))
         rooms: JSONObject = {name: part for name, part in parts if part}  # type: ignore[misc]
         if rooms:

@@ -23,6 +23,7 @@ from homeserver.services.memberships import Memberships
 from homeserver.services.presence import PresenceBoard
 from homeserver.services.sync.section import ANYTHING, Changes, SyncBody, SyncSection, SyncSpan, changes_of
 from homeserver.services.sync.settings import SyncSettings
+from homeserver.services.unsigned import Unsigned
 from homeserver.services.wakeups import Wakeups
 
 SHARED_MAX: Final = 16
@@ -62,6 +63,7 @@ class Sync:
     presence: PresenceBoard
     sections: Sequence[SyncSection]
     settings: SyncSettings = SyncSettings()
+    unsigned: list[Unsigned] = field(factory=list)
     _shared: dict[tuple[Position, Position], Changes] = field(init=False, factory=dict)
 
     async def answer(self, request: SyncRequest) -> JSONObject:
@@ -89,7 +91,12 @@ class Sync:
 
     def _is_quiet(self, since: SyncToken | None) -> bool:
         """Whether nothing at all has happened since then."""
-        return since is not None and since.position == self.tail.head and since.serial == self.serial.head
+        return (
+            since is not None
+            and since.owed is None
+            and since.position == self.tail.head
+            and since.serial == self.serial.head
+        )
 
     async def _once(self, request: SyncRequest, since: SyncToken | None) -> SyncBody:
         rooms = await self.memberships.of(request.user_id)
@@ -113,6 +120,7 @@ class Sync:
             request.full_state,
             request.state_after,
             request.state_name,
+            self.unsigned,
         )
         body = SyncBody(span)
         for section in self.sections:
