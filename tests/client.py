@@ -38,7 +38,7 @@ from homeserver.services.refusals import UnknownToken
 from tests.spec_schemas import check_response
 
 SERVER = "localhost"
-TOKEN_REFUSALS = ("M_MISSING_TOKEN", "M_UNKNOWN_TOKEN")
+TOKEN_REFUSALS = ("M_MISSING_TOKEN", "M_UNKNOWN_TOKEN", "M_USER_LOCKED")
 
 
 @frozen

@@ -42,6 +42,8 @@ ONE_TIME_KEYS: Final = "one_time_keys"
 """subject: user ID; the one-time or fallback keys of a local device changed."""
 PROFILE: Final = "profile"
 """subject: user ID."""
+ACCOUNT: Final = "account"
+"""subject: user ID, local; an administrator changed what the account may do."""
 OUTBOX: Final = "outbox"
 """subject: server name; something was queued for that destination."""
 

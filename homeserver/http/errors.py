@@ -24,6 +24,8 @@ REFUSALS: Final[dict[type[Exception], tuple[int, str]]] = {
     r.UnknownToken: (401, "M_UNKNOWN_TOKEN"),
     r.MissingToken: (401, "M_MISSING_TOKEN"),
     r.Deactivated: (403, "M_USER_DEACTIVATED"),
+    r.Locked: (401, "M_USER_LOCKED"),
+    r.Suspended: (403, "M_USER_SUSPENDED"),
     r.GuestsForbidden: (403, "M_GUEST_ACCESS_FORBIDDEN"),
     r.TooSoon: (429, "M_LIMIT_EXCEEDED"),
     r.TooLarge: (413, "M_TOO_LARGE"),
@@ -35,6 +37,15 @@ REFUSALS: Final[dict[type[Exception], tuple[int, str]]] = {
     r.InvalidParameter: (400, "M_INVALID_PARAM"),
     r.InviteBlocked: (403, "M_INVITE_BLOCKED"),
     r.CannotLeaveNotices: (403, "M_CANNOT_LEAVE_SERVER_NOTICE_ROOM"),
+    r.AddressInUse: (400, "M_THREEPID_IN_USE"),
+    r.AddressNotFound: (400, "M_THREEPID_NOT_FOUND"),
+    r.AddressDenied: (403, "M_THREEPID_DENIED"),
+    r.MediumNotSupported: (400, "M_THREEPID_MEDIUM_NOT_SUPPORTED"),
+    r.AddressNotProved: (403, "M_THREEPID_AUTH_FAILED"),
+    r.WrongToken: (400, "M_TOKEN_INCORRECT"),
+    r.SessionExpired: (400, "M_SESSION_EXPIRED"),
+    # The server's own mail server: its operators should hear of it.
+    r.MailNotSent: (503, "M_UNKNOWN"),
     r.Exclusive: (400, "M_EXCLUSIVE"),
     r.BadSignature: (401, "M_UNAUTHORIZED"),
     # The request names what only another server has, and that server is not to be had: for the client it is not there.
@@ -44,6 +55,12 @@ REFUSALS: Final[dict[type[Exception], tuple[int, str]]] = {
     r.UnableToGrantJoin: (400, "M_UNABLE_TO_GRANT_JOIN"),
     r.InteractiveAuthRequired: (401, "M_UNAUTHORIZED"),
     r.ServerManaged: (405, "M_BAD_JSON"),
+    r.UnknownDevice: (400, "M_UNKNOWN_DEVICE"),
+    r.AppserviceSilent: (408, "M_UNKNOWN"),
+    r.URLNotSet: (400, "M_URL_NOT_SET"),
+    r.PingFailed: (502, "M_CONNECTION_FAILED"),
+    r.PingTimedOut: (504, "M_CONNECTION_TIMEOUT"),
+    r.PingRefused: (502, "M_BAD_STATUS"),
     PeerUnreachable: (404, "M_NOT_FOUND"),
     PeerFault: (404, "M_NOT_FOUND"),
 }
@@ -63,12 +80,14 @@ def refused(error: Malformed | r.Refusal | PeerUnreachable | PeerFault) -> Answe
         seconds = -(-error.retry_after_ms // 1000)
         retry: tuple[Header, ...] = ((b"Retry-After", b"%d" % seconds),)
         return error_answer(code, errcode, error.reason, {"retry_after_ms": error.retry_after_ms}, retry)
-    if isinstance(error, r.UnknownToken) and error.soft:
+    if isinstance(error, r.Locked) or (isinstance(error, r.UnknownToken) and error.soft):
         return error_answer(code, errcode, error.reason, {"soft_logout": True})
     if isinstance(error, r.IncompatibleVersion):
         return error_answer(code, errcode, error.reason, {"room_version": error.room_version})
     if isinstance(error, r.WrongBackupVersion):
         return error_answer(code, errcode, error.reason, {"current_version": error.current_version})
+    if isinstance(error, r.PingRefused):
+        return error_answer(code, errcode, error.reason, {"status": error.status, "body": error.body})
     if isinstance(error, PeerFault):
         return error_answer(code, errcode, f"{error.peer} does not answer as it should.")
     return error_answer(code, errcode, error.reason)

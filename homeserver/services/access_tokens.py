@@ -11,7 +11,8 @@ from typing import Final
 from attrs import define, field
 
 from homeserver.core.identifiers import DeviceID, UserID
-from homeserver.core.log import DEVICE_LIST, LogEntry
+from homeserver.core.log import ACCOUNT, DEVICE_LIST, LogEntry
+from homeserver.core.rate_overrides import stored_overrides
 from homeserver.core.tokens import TokenHash, hash_of
 from homeserver.services.callers import Caller, RequestInfo
 from homeserver.services.clock import Clock, now_ms
@@ -73,9 +74,9 @@ class AccessTokens:
             self._known.pop(token_hash, None)
 
     def follow(self, entries: Sequence[LogEntry]) -> None:
-        """Subscribes to the log: devices that any process deleted have no callers."""
+        """Subscribes to the log: devices that any process deleted have no callers; accounts are what they became."""
         for entry in entries:
-            if entry.kind == DEVICE_LIST:
+            if entry.kind in {ACCOUNT, DEVICE_LIST}:
                 self.forget(UserID(entry.subject))
 
     async def _look_up(self, token_hash: TokenHash, now: int) -> _Known:
@@ -89,7 +90,16 @@ class AccessTokens:
             # The first use of a refreshed token shows that it arrived: those before it are done for.
             await self.database.write(refresh_tokens.retire_before, stored.refresh_hash)
             self.forget(stored.user_id)
-        caller = Caller(stored.user_id, stored.device_id, stored.is_guest, stored.is_admin, stored.appservice_id)
+        caller = Caller(
+            stored.user_id,
+            stored.device_id,
+            stored.is_guest,
+            stored.is_admin,
+            stored.appservice_id,
+            is_locked=stored.locked,
+            is_suspended=stored.suspended,
+            limits=None if stored.limits is None else stored_overrides(stored.limits),
+        )
         known = _Known(caller, stored.expires_ms, now + FRESH_MS)
         # Somebody's tokens were invalidated while this one was read: it may have been among them.
         return self._remember(token_hash, known) if forgotten == self._forgotten else known

@@ -3,6 +3,7 @@
 from attrs import frozen
 
 from homeserver.core.identifiers import DeviceID, UserID
+from homeserver.core.rate_overrides import RateOverrides
 
 
 @frozen
@@ -28,3 +29,9 @@ class Caller:
     """None: an ordinary client."""
     is_rate_limited: bool = True
     """False: an application service whose registration says so."""
+    is_locked: bool = False
+    """The account may do nothing but log out.  Spec: client-server-api#account-locking"""
+    is_suspended: bool = False
+    """The account may look, but not act.  Spec: client-server-api#account-suspension"""
+    limits: RateOverrides | None = None
+    """The account's own rate limits; None: it has everybody's."""

@@ -10,7 +10,7 @@ from homeserver.core.identifiers import ServerName, UserID
 from homeserver.core.user_identifiers import UserIdentifier, UserName
 from homeserver.services.login_failures import LoginFailures
 from homeserver.services.password_hashes import PasswordHashes
-from homeserver.services.refusals import Forbidden
+from homeserver.services.refusals import Forbidden, Locked
 from homeserver.store import threepids, users
 from homeserver.store.database import Database
 
@@ -26,7 +26,7 @@ class Credentials:
 
     async def check(self, identifier: UserIdentifier, password: str, address: str) -> UserID:
         """
-        The user whose password this is.  Raises Forbidden, TooSoon.
+        The user whose password this is.  Raises Forbidden, TooSoon; Locked only to whom it is.
 
         Whether there is such a user shows neither in the answer nor in the time that it takes.
         """
@@ -38,6 +38,8 @@ class Credentials:
         if not await self.hashes.matches(stored, password) or user is None or stored is None:
             self.failures.record(counted_as, address)
             raise Forbidden("The user name or the password is wrong.")
+        if user.locked:
+            raise Locked
         if self.hashes.is_outdated(stored):
             renewed = await self.hashes.make(password)
             await self.database.write(users.renew_password_hash, user.user_id, stored, renewed)

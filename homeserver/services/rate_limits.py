@@ -55,14 +55,15 @@ class RateLimiter:
     # Longest quiet first: a key that spends is taken out and put in again at the end.
     _rested_ms: dict[str, float] = Factory(dict)
 
-    def take(self, key: str) -> None:
-        """One more by *key* has happened.  Raises TooSoon when it may not yet."""
+    def take(self, key: str, rate: Rate | None = None) -> None:
+        """One more by *key*, whose own *rate* goes first, has happened.  Raises TooSoon when it may not yet."""
+        rate = rate or self.rate
         now_ms = self.now_ms()
         rested_ms = self._rested_ms.get(key, 0)
-        wait = wait_ms(rested_ms, now_ms, self.rate)
+        wait = wait_ms(rested_ms, now_ms, rate)
         if wait:
             raise TooSoon(wait)
         self._rested_ms.pop(key, None)
-        self._rested_ms[key] = spend(rested_ms, now_ms, self.rate)
+        self._rested_ms[key] = spend(rested_ms, now_ms, rate)
         if len(self._rested_ms) > KEYS_MAX:
             del self._rested_ms[next(iter(self._rested_ms))]

@@ -274,3 +274,48 @@ class ServerManaged(Refusal):
     """This account data is the server's to write.  Spec: client-server-api#client-config"""
 
     reason = "The server manages this; it cannot be set."
+
+
+class UnknownDevice(Refusal):
+    """
+    An application service speaks for a device that its user does not have.
+
+    Spec: application-service-api#identity-assertion
+    """
+
+    reason = "The user has no such device."
+
+
+class AppserviceSilent(Refusal):
+    """An application service does not answer whether something exists.  Spec: application-service-api#querying"""
+
+    reason = "The application service that could answer this does not answer."
+
+
+class URLNotSet(Refusal):
+    """An application service is told nothing, as its registration names no URL."""
+
+    reason = "The application service has no URL."
+
+
+class PingFailed(Refusal):
+    """An application service cannot be connected to."""
+
+    reason = "The application service cannot be reached."
+
+
+class PingTimedOut(PingFailed):
+    """An application service was connected to, perhaps, and did not answer in time."""
+
+    reason = "The application service did not answer in time."
+
+
+class PingRefused(PingFailed):
+    """An application service answered something else than that all is well."""
+
+    reason = "The application service did not answer as it should."
+
+    def __init__(self, status: int, body: str) -> None:
+        super().__init__(f"The application service answered {status}.")
+        self.status = status
+        self.body = body

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, exists, insert, sele
 from homeserver.core.identifiers import DeviceID, UserID
 from homeserver.core.tokens import TokenHash
 from homeserver.store.prepared import Prepared
+from homeserver.store.schema.administration import rate_limit_overrides
 from homeserver.store.schema.users import access_tokens, refresh_tokens, users
 from homeserver.store.write import Write
 
@@ -28,6 +29,10 @@ class StoredAccessToken:
     appservice_id: str | None
     replaces_another: bool
     """Its refresh token came in the place of one that is still good."""
+    locked: bool
+    suspended: bool
+    limits: str | None
+    """The account's own rate limits, as they were stored; None: it has everybody's."""
 
 
 _BEFORE = exists().where(refresh_tokens.c.next_hash == access_tokens.c.refresh_hash)
@@ -42,8 +47,15 @@ _BY_HASH = Prepared(
         users.c.deactivated,
         users.c.appservice_id,
         _BEFORE.label("replaces_another"),
+        users.c.locked,
+        users.c.suspended,
+        rate_limit_overrides.c.limits,
     )
-    .select_from(access_tokens.join(users, users.c.user_id == access_tokens.c.user_id))
+    .select_from(
+        access_tokens.join(users, users.c.user_id == access_tokens.c.user_id).outerjoin(
+            rate_limit_overrides, rate_limit_overrides.c.user_id == access_tokens.c.user_id
+        )
+    )
     .where(access_tokens.c.token_hash == bindparam("token_hash"))
 )
 _INSERT = Prepared(
