@@ -26,7 +26,7 @@ from twisted.web.iweb import UNKNOWN_LENGTH
 
 from homeserver.core.canonical import JSON, parse_json
 from homeserver.services.clock import Clock
-from homeserver.services.ports import PeerUnreachable
+from homeserver.services.ports import PeerTimedOut, PeerUnreachable
 
 USER_AGENT: Final = b"Folkmoot"
 BODY_BYTES_MAX: Final = 1 << 20
@@ -100,7 +100,7 @@ async def perform(
     def give_up(result: object, seconds: float) -> Any:
         # Cancelling fails in many ways, depending on how far the request has come.
         if isinstance(result, Failure):
-            raise PeerUnreachable(peer, f"there was no answer in {seconds:g} s") from result.value
+            raise PeerTimedOut(peer, f"there was no answer in {seconds:g} s") from result.value
         return result
 
     answer = Deferred.fromCoroutine(_exchange(agent, request, limits, receive))

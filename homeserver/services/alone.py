@@ -65,7 +65,7 @@ class NoPeers:
 
 @frozen
 class NoAppservices:
-    """Implements ``ports.Appservices``."""
+    """Implements ``ports.Appservices`` and ``ports.AppserviceQueries``."""
 
     async def caller(self, token: str, *, user_id: UserID | None, device_id: DeviceID | None) -> Caller | None:
         return None
@@ -74,4 +74,13 @@ class NoAppservices:
         return False
 
     def owns(self, appservice_id: str, user_id: UserID) -> bool:
+        return False
+
+    def is_alias_reserved(self, alias: RoomAlias, appservice_id: str | None) -> bool:
+        return False
+
+    async def make_user(self, user_id: UserID) -> bool:
+        return False
+
+    async def make_room(self, alias: RoomAlias) -> bool:
         return False

@@ -4,12 +4,16 @@ What the services of this package need of higher ones, and how other servers fai
 A port is a Protocol; a higher package implements it, and ``scripts/serve.py`` connects the two.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
+from attrs import frozen
+
+from homeserver.core.appservices.registration import Registration
 from homeserver.core.canonical import JSON, JSONObject
 from homeserver.core.events import Event
 from homeserver.core.identifiers import DeviceID, RoomAlias, RoomID, ServerName, UserID
+from homeserver.core.log import Position
 from homeserver.core.profiles import Profile
 from homeserver.core.room_directory import RoomQuery
 from homeserver.core.room_outlines import OutlinedSpace
@@ -25,6 +29,10 @@ class PeerUnreachable(Exception):
         super().__init__(f"{peer}: {reason}")
         self.peer = peer
         self.reason = reason
+
+
+class PeerTimedOut(PeerUnreachable):
+    """No whole answer came in time."""
 
 
 class PeerFault(Exception):
@@ -154,6 +162,74 @@ class Appservices(Protocol):
 
     def owns(self, appservice_id: str, user_id: UserID) -> bool:
         """Whether the name lies in a namespace of this application service."""
+
+    def is_alias_reserved(self, alias: RoomAlias, appservice_id: str | None) -> bool:
+        """Whether the alias is not to be made or deleted by this application service (None: by a user)."""
+
+
+class AppserviceQueries(Protocol):
+    """
+    Application services that make users and rooms when somebody looks for them.
+
+    Raises AppserviceSilent when the one that could say so does not.  Spec: application-service-api#querying
+    """
+
+    async def make_user(self, user_id: UserID) -> bool:
+        """Whether the user, who was not there, has an account now."""
+
+    async def make_room(self, alias: RoomAlias) -> bool:
+        """Whether the alias, which pointed nowhere, points to a room now."""
+
+
+class AppserviceRequests(Protocol):
+    """
+    What application services are told and asked.
+
+    All of it raises PeerUnreachable, PeerFault for a status that is not 2xx.
+    Spec: application-service-api#homeserver---application-service-api
+    """
+
+    async def send(self, to: Registration, transaction_id: str, body: bytes) -> None:
+        """It has taken the transaction."""
+
+    async def ping(self, to: Registration, transaction_id: str | None) -> None:
+        """It has answered a ping.  Raises PeerTimedOut, which is a PeerUnreachable, when that took too long."""
+
+    async def has_user(self, to: Registration, user_id: UserID) -> bool:
+        """Whether it has made the user."""
+
+    async def has_room(self, to: Registration, alias: RoomAlias) -> bool:
+        """Whether it has made the room, and the alias."""
+
+    async def third_party(self, to: Registration, path: Sequence[str], fields: Mapping[str, str]) -> JSON:
+        """What it says of third-party networks; *path*: below ``thirdparty``."""
+
+
+@frozen
+class DeviceKeyCounts:
+    """What a device has left of one-time keys, by algorithm, and the algorithms of fallback keys that nobody used."""
+
+    counts: Mapping[str, int]
+    unused_fallbacks: Sequence[str]
+
+
+class AppserviceEncryption(Protocol):
+    """What application services are told of end-to-end encryption.  Only users of this server are asked about."""
+
+    async def has_devices(self, appservice_id: str) -> bool:
+        """Whether any user that the application service registered has a device with keys."""
+
+    async def messages(self, user_ids: Collection[UserID], after: Position, upto: Position) -> Sequence[JSONObject]:
+        """The messages to their devices at positions in ``(after, upto]``, oldest first, with whom each is for."""
+
+    async def key_counts(self, user_ids: Collection[UserID]) -> Mapping[UserID, Mapping[DeviceID, DeviceKeyCounts]]:
+        """What their devices have left."""
+
+    async def members(self, room_nid: int, position: Position) -> Collection[UserID]:
+        """Users of any server joined to the room after *position*; none of a large room that is not encrypted."""
+
+    def forget_messages(self, tx: Write, user_ids: Collection[UserID], upto: Position) -> None:
+        """The messages to their devices at and before *upto* were delivered."""
 
 
 class DeviceBelongings(Protocol):
