@@ -4,6 +4,7 @@ from homeserver.store.schema import (
     accounts,
     administration,
     appservices,
+    delayed_events,
     directory,
     events,
     identity,
@@ -11,8 +12,10 @@ from homeserver.store.schema import (
     log,
     mail,
     notices,
+    rendezvous,
     rooms,
     sliding,
+    sticky_events,
     threads,
     users,
 )
@@ -23,6 +26,7 @@ SUBJECTS = (
     accounts,
     administration,
     appservices,
+    delayed_events,
     directory,
     events,
     identity,
@@ -30,9 +34,11 @@ SUBJECTS = (
     log,
     mail,
     notices,
+    rendezvous,
     rooms,
     sliding,
+    sticky_events,
     threads,
     users,
 )
-SCHEMA = Schema("homeserver", METADATA, "homeserver.store.migrations.versions", "homeserver_0008")
+SCHEMA = Schema("homeserver", METADATA, "homeserver.store.migrations.versions", "homeserver_0009")
