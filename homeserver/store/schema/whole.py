@@ -14,6 +14,7 @@ from homeserver.store.schema import (
     notices,
     rendezvous,
     rooms,
+    search,
     sliding,
     sticky_events,
     threads,
@@ -36,9 +37,10 @@ SUBJECTS = (
     notices,
     rendezvous,
     rooms,
+    search,
     sliding,
     sticky_events,
     threads,
     users,
 )
-SCHEMA = Schema("homeserver", METADATA, "homeserver.store.migrations.versions", "homeserver_0009")
+SCHEMA = Schema("homeserver", METADATA, "homeserver.store.migrations.versions", "homeserver_0010")
