@@ -60,6 +60,8 @@ class Row:
     """The setting of rate_limits that limits it, where no table names it."""
     guests_may: bool = False
     """Guests may do it, where no table names it."""
+    twins: tuple[str, ...] = ()
+    """Other paths of the same, where no table names them."""
 
     @property
     def name(self) -> str:

@@ -62,4 +62,4 @@ def twins_of(row: Row) -> tuple[str, ...]:
     older = tuple(
         row.path.replace(v3, r0, 1) for v3, r0 in _RENAMED if row.path.startswith(v3) and row.since in {"1.0", "1.1"}
     )
-    return older + _TWINS.get(row.name, ())
+    return (*older, *_TWINS.get(row.name, ()), *row.twins)

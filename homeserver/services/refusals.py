@@ -5,6 +5,9 @@ One class a reason; ``homeserver/http/errors.py`` knows how each looks on the wi
 *reason* is a sentence for the user.
 """
 
+from collections.abc import Mapping
+
+from homeserver.core.canonical import JSON
 from homeserver.core.interactive_auth import Challenge
 
 
@@ -111,8 +114,8 @@ class TooSoon(Refusal):
 
     reason = "Too many requests; please wait."
 
-    def __init__(self, retry_after_ms: int) -> None:
-        super().__init__()
+    def __init__(self, retry_after_ms: int, reason: str | None = None) -> None:
+        super().__init__(reason)
         self.retry_after_ms = retry_after_ms
 
 
@@ -164,6 +167,21 @@ class InvalidParameter(Refusal):
     """A parameter is well-formed and means nothing here."""
 
     reason = "A parameter of this request is not valid."
+
+
+class NotRecommended(Refusal):
+    """
+    A room's policy server does not let an event pass; *status* and *body*: what it said, which the client is told.
+
+    Spec: server-server-api#validating-policy-server-signatures
+    """
+
+    reason = "The policy server of this room does not let this pass."
+
+    def __init__(self, reason: str | None = None, status: int = 400, body: Mapping[str, JSON] | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.body = body
 
 
 class InviteBlocked(Refusal):
@@ -268,6 +286,12 @@ class InteractiveAuthRequired(Refusal):
     def __init__(self, challenge: Challenge) -> None:
         super().__init__(challenge.error)
         self.challenge = challenge
+
+
+class Conflict(Refusal):
+    """What the request is about has come to another end already."""
+
+    reason = "This has come to another end already."
 
 
 class ServerManaged(Refusal):
