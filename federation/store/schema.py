@@ -54,6 +54,7 @@ outbox_rooms = Table(
     number("last_position"),
     sqlite_with_rowid=False,
 )
+Index("ix_outbox_rooms_room_id", outbox_rooms.c.room_id)
 
 # The EDUs that wait for a destination, in the order of their positions in the log.
 outbox_edus = Table(
@@ -120,4 +121,4 @@ partial_joins = Table(
     sqlite_with_rowid=False,
 )
 
-SCHEMA: Final = Schema("federation", METADATA, "federation.store.migrations", "federation_0001")
+SCHEMA: Final = Schema("federation", METADATA, "federation.store.migrations", "federation_0002")

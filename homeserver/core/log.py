@@ -13,7 +13,10 @@ Position = NewType("Position", int)
 EVENT: Final = "event"
 """subject: room ID; ref: the event's nid; None: the nid is the position."""
 STORED: Final = "stored"
-"""subject: room ID; ref: None, the nid is the position.  An event that clients do not see."""
+"""
+subject: room ID; ref: the event's nid; None: the nid is the position.  An event that syncs do not tell of: one that
+clients do not see, or older history.
+"""
 RELAY: Final = "relay"
 """subject: room ID; ref: the nid of an event of another server's user that entered the room through this server."""
 REDACTED: Final = "redacted"
@@ -46,6 +49,14 @@ ACCOUNT: Final = "account"
 """subject: user ID, local; an administrator changed what the account may do."""
 OUTBOX: Final = "outbox"
 """subject: server name; something was queued for that destination."""
+ROOM_CLOSED: Final = "room_closed"
+"""subject: room ID; ref: why nobody comes into it any more (1: blocked, 2: being deleted, 3: both), 0: it is open."""
+FORGOTTEN: Final = "forgotten"
+"""subject: room ID; ref: room nid; this server is deleting the room, or has: nothing that is in memory of it is good."""
+PURGED: Final = "purged"
+"""subject: room ID; ref: room nid; some of the room's messages are gone."""
+GONE: Final = "gone"
+"""subject: empty; what stood here was of a room that was deleted."""
 
 
 @frozen

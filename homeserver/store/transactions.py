@@ -34,6 +34,11 @@ def prune(tx: Write, before_ms: int) -> int:
     return tx.run(_PRUNE, before=before_ms)
 
 
+def request_of(user_id: UserID, device_id: DeviceID | None, endpoint: str, txn_id: str) -> bytes:
+    """The key under which the request is kept."""
+    return _hash(user_id, device_id, endpoint, txn_id)
+
+
 def _hash(user_id: UserID, device_id: DeviceID | None, endpoint: str, txn_id: str) -> bytes:
     # The lengths keep the parts apart.
     parts = (user_id, device_id or "", endpoint, txn_id)

@@ -1,6 +1,6 @@
 """Where the server tells its users what it has to tell."""
 
-from sqlalchemy import Table
+from sqlalchemy import Index, Table
 
 from homeserver.store.schema.columns import string
 from homeserver.store.schema.tables import METADATA
@@ -13,3 +13,4 @@ notices_rooms = Table(
     string("room_id"),
     sqlite_with_rowid=False,
 )
+Index("ix_notices_rooms_room_id", notices_rooms.c.room_id)

@@ -6,7 +6,7 @@ Spec: proposals/4186
 
 from sqlalchemy import Index, Table
 
-from homeserver.store.schema.columns import number, string
+from homeserver.store.schema.columns import flag, number, string
 from homeserver.store.schema.tables import METADATA
 
 # An answer that changes what was sent makes a new generation.  Two of them are kept, as nobody knows whether the client
@@ -44,5 +44,7 @@ sliding_rooms = Table(
     number("events"),
     # Which of the configs in the connection's memory it was sent by.
     number("config"),
+    flag("is_dm"),
     sqlite_with_rowid=False,
 )
+Index("ix_sliding_rooms_room_nid", sliding_rooms.c.room_nid)

@@ -25,3 +25,4 @@ thread_subscriptions = Table(
     sqlite_with_rowid=False,
 )
 Index("ix_thread_subscriptions_user_id_position", thread_subscriptions.c.user_id, thread_subscriptions.c.position)
+Index("ix_thread_subscriptions_room_nid", thread_subscriptions.c.room_nid)
