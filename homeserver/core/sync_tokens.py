@@ -18,6 +18,7 @@ _INTEGER_MAX: Final = 2**63 - 1
 _POSITION_MAX: Final = _INTEGER_MAX >> ORDERING_SHIFT
 
 _SYNC: Final = re.compile(r"s([0-9]{1,19})_([0-9]{1,19})(?:_([0-9]{1,19}))?\Z", re.ASCII)
+_SLIDING: Final = re.compile(r"c([0-9]{1,19})_([0-9]{1,19})_([0-9]{1,19})_([0-9]{1,19})\Z", re.ASCII)
 _PAGINATION: Final = re.compile(r"t(-?[0-9]{1,19})\Z", re.ASCII)
 
 
@@ -37,6 +38,24 @@ class SyncToken:
     def __str__(self) -> str:
         whole = f"s{self.position}_{self.serial}"
         return whole if self.owed is None else f"{whole}_{self.owed}"
+
+
+@frozen
+class SlidingToken:
+    """
+    The ``pos`` of a sliding sync: how far a client has synced on one *connection*.
+
+    *generation*: of what the client was sent.
+
+    Spec: proposals/4186
+    """
+
+    since: SyncToken
+    connection: int
+    generation: int
+
+    def __str__(self) -> str:
+        return f"c{self.since.position}_{self.since.serial}_{self.connection}_{self.generation}"
 
 
 @frozen
@@ -60,14 +79,26 @@ def parse_sync_token(text: str) -> SyncToken:
     return SyncToken(Position(position), serial, owed)
 
 
+def parse_sliding_token(text: str) -> SlidingToken:
+    """The token spelled ``c<position>_<serial>_<connection>_<generation>``.  Raises Malformed: M_UNKNOWN_POS."""
+    match = _SLIDING.match(text)
+    numbers = [int(group) for group in match.groups()] if match is not None else []
+    if not numbers or numbers[0] > _POSITION_MAX or max(numbers) > _INTEGER_MAX:
+        raise Malformed("This server gave out no such pos.", "pos", "M_UNKNOWN_POS")
+    position, serial, connection, generation = numbers
+    return SlidingToken(SyncToken(Position(position), serial), connection, generation)
+
+
 def parse_pagination_token(text: str) -> PaginationToken:
     """
-    The token spelled ``t<ordering>``; a sync token counts as the place where that sync ended.
+    The token spelled ``t<ordering>``; a token of either sync counts as the place where that sync ended.
 
     Raises Malformed with ``M_INVALID_PARAM``.
     """
     if text.startswith("s"):
         return PaginationToken(ordering_at(parse_sync_token(text).position))
+    if _SLIDING.match(text):
+        return PaginationToken(ordering_at(parse_sliding_token(text).since.position))
     match = _PAGINATION.match(text)
     if match is None or abs(int(match[1])) > _INTEGER_MAX:
         raise _unknown(text)

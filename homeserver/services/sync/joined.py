@@ -1,6 +1,7 @@
 """The rooms that the user is in: their timelines, states and summaries."""
 
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 
 from attrs import define
 
@@ -117,7 +118,7 @@ def _rows(span: SyncSpan) -> Iterable[Membership]:
     return _touched(span, events | states if states else events)
 
 
-def _touched(span: SyncSpan, room_ids: frozenset[str]) -> Iterator[Membership]:
+def _touched(span: SyncSpan, room_ids: AbstractSet[str]) -> Iterator[Membership]:
     joined = span.rooms.joined
     for room_id in room_ids:
         row = joined.get(RoomID(room_id))

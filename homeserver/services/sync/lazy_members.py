@@ -20,12 +20,16 @@ _Device = OrderedDict[tuple[int, UserID], Position]
 """``{(room nid, member): where the sync ended that told of the member}``."""
 
 
+_Reader = tuple[UserID, DeviceID | None, str | None]
+"""A device, and which of its connections."""
+
+
 @define(eq=False)
 class SentMembers:
     """What was sent to whom."""
 
     settings: SyncSettings
-    _devices: OrderedDict[tuple[UserID, DeviceID | None], _Device] = field(init=False, factory=OrderedDict)
+    _devices: OrderedDict[_Reader, _Device] = field(init=False, factory=OrderedDict)
 
     def unknown(self, span: SyncSpan, room_nid: int, members: Iterable[UserID]) -> set[UserID]:
         """
@@ -34,7 +38,7 @@ class SentMembers:
         What was sent with an answer that the client goes on from, it has; what was sent with a later one it may never
         have received.
         """
-        sent = self._devices.get((span.user_id, span.device_id))
+        sent = self._devices.get(_reader(span))
         if sent is None or span.since is None or span.filter.room.state.include_redundant_members:
             return set(members)
         upto = span.since.position
@@ -43,11 +47,11 @@ class SentMembers:
     def begin(self, span: SyncSpan) -> None:
         """What a device was sent before its first sync it has forgotten."""
         if span.since is None:
-            self._devices.pop((span.user_id, span.device_id), None)
+            self._devices.pop(_reader(span), None)
 
     def remember(self, span: SyncSpan, room_nid: int, members: Iterable[UserID]) -> None:
         """The device has been told of *members*, if this answer arrives."""
-        key = (span.user_id, span.device_id)
+        key = _reader(span)
         sent = self._devices.setdefault(key, OrderedDict())
         self._devices.move_to_end(key)
         for user_id in members:
@@ -59,3 +63,7 @@ class SentMembers:
             sent.popitem(last=False)
         while len(self._devices) > self.settings.devices_max:
             self._devices.popitem(last=False)
+
+
+def _reader(span: SyncSpan) -> _Reader:
+    return span.user_id, span.device_id, span.connection

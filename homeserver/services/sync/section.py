@@ -5,7 +5,7 @@ A section is asked once for each answer, and writes what is new to its reader.  
 own.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from attrs import define, evolve, field, frozen
@@ -13,42 +13,13 @@ from attrs import define, evolve, field, frozen
 from homeserver.core.canonical import JSONObject
 from homeserver.core.filters import Filter
 from homeserver.core.identifiers import DeviceID, RoomID, UserID
-from homeserver.core.log import LogEntry, Position
+from homeserver.core.log import Position
 from homeserver.core.sync_tokens import PaginationToken, SyncToken
 from homeserver.core.timeline import ordering_at
 from homeserver.services.memberships import UserRooms
+from homeserver.services.sync.log_spans import Changes
 from homeserver.services.unsigned import Unsigned
 from homeserver.services.visible_history import Seen
-
-
-@frozen(eq=False)
-class Changes:
-    """
-    What the log says in a span, for whomever: ``{kind: {subject, …}}``.
-
-    None: the span begins before what is in memory, and anything may have changed.
-    """
-
-    subjects: Mapping[str, frozenset[str]] | None
-
-    def touches(self, kind: str, subject: str) -> bool:
-        """Whether there may be an entry of that kind and subject."""
-        return self.subjects is None or subject in self.subjects.get(kind, ())
-
-    def of_kind(self, kind: str) -> frozenset[str] | None:
-        """The subjects of all entries of a kind; None: not known."""
-        return None if self.subjects is None else self.subjects.get(kind, frozenset())
-
-
-ANYTHING = Changes(None)
-
-
-def changes_of(entries: Iterable[LogEntry]) -> Changes:
-    """What *entries* say."""
-    subjects: dict[str, set[str]] = {}
-    for entry in entries:
-        subjects.setdefault(entry.kind, set()).add(entry.subject)
-    return Changes({kind: frozenset(names) for kind, names in subjects.items()})
 
 
 @frozen(eq=False)
@@ -77,6 +48,8 @@ class SyncSpan:
     state_after_name: str = "state_after"
     """What the client calls that."""
     unsigned: Sequence[Unsigned] = ()
+    connection: str | None = None
+    """Which of the device's connections this is of, where it has several at once."""
 
     @property
     def after(self) -> Position:

@@ -5,14 +5,12 @@ Spec: client-server-api#syncing
 """
 
 from collections.abc import Sequence
-from typing import Final
 
 from attrs import define, field, frozen
 
 from homeserver.core.canonical import JSONObject
 from homeserver.core.filters import Filter
 from homeserver.core.identifiers import DeviceID, UserID
-from homeserver.core.log import Position
 from homeserver.core.presence import PresenceState
 from homeserver.core.sync_tokens import SyncToken
 from homeserver.services.clock import Clock, now_ms
@@ -21,13 +19,11 @@ from homeserver.services.ignored_users import IgnoredUsers
 from homeserver.services.log_tail import LogTail
 from homeserver.services.memberships import Memberships
 from homeserver.services.presence import PresenceBoard
-from homeserver.services.sync.section import ANYTHING, Changes, SyncBody, SyncSection, SyncSpan, changes_of
+from homeserver.services.sync.log_spans import ANYTHING, LogSpans
+from homeserver.services.sync.section import SyncBody, SyncSection, SyncSpan
 from homeserver.services.sync.settings import SyncSettings
 from homeserver.services.unsigned import Unsigned
 from homeserver.services.wakeups import Wakeups
-
-SHARED_MAX: Final = 16
-"""Spans whose changes are kept, for all who wait for the same."""
 
 
 @frozen
@@ -64,7 +60,10 @@ class Sync:
     sections: Sequence[SyncSection]
     settings: SyncSettings = SyncSettings()
     unsigned: list[Unsigned] = field(factory=list)
-    _shared: dict[tuple[Position, Position], Changes] = field(init=False, factory=dict)
+    _spans: LogSpans = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._spans = LogSpans(self.tail, self.settings.entries_max)
 
     async def answer(self, request: SyncRequest) -> JSONObject:
         """
@@ -114,7 +113,7 @@ class Sync:
             since,
             SyncToken(position, self.serial.head),
             rooms,
-            ANYTHING if since is None else self._changes(since.position, position),
+            ANYTHING if since is None else self._spans.between(since.position, position),
             ignored,
             now_ms(self.clock),
             request.full_state,
@@ -126,13 +125,3 @@ class Sync:
         for section in self.sections:
             await section.write(span, body)
         return body
-
-    def _changes(self, after: Position, upto: Position) -> Changes:
-        """What the log says between the two, looked through once for all who ask."""
-        found = self._shared.get((after, upto))
-        if found is None:
-            entries = self.tail.between(after, upto) if upto - after <= self.settings.entries_max else None
-            found = self._shared[after, upto] = ANYTHING if entries is None else changes_of(entries)
-            while len(self._shared) > SHARED_MAX:
-                del self._shared[next(iter(self._shared))]
-        return found

@@ -35,6 +35,7 @@ def upgrade() -> None:
         number("upto", nullable=True),
         number("events"),
         number("config"),
+        flag("is_dm"),
         sa.PrimaryKeyConstraint("connection_nid", "room_nid", name=op.f("pk_sliding_rooms")),
         sqlite_with_rowid=False,
     )
