@@ -41,14 +41,20 @@ def parse_search_token(text: str) -> SearchToken:
     fields = _fields(text)
     if fields is None or len(fields) not in (2, 4):
         raise _unknown(text)
-    newest, offset, *group = fields
-    if not all(type(number) is int and 0 <= number <= _INTEGER_MAX for number in (newest, offset)):
+    newest, offset = _number(fields[0]), _number(fields[1])
+    if newest is None or offset is None:
         raise _unknown(text)
-    if not group:
+    if len(fields) == 2:
         return SearchToken(newest, offset)
-    if not all(isinstance(each, str) for each in group) or group[0] not in GROUP_KEYS:
+    key, value = fields[2:]
+    if not isinstance(value, str) or not isinstance(key, str) or key not in GROUP_KEYS:
         raise _unknown(text)
-    return SearchToken(newest, offset, (cast(GroupKey, group[0]), group[1]))
+    return SearchToken(newest, offset, (cast(GroupKey, key), value))
+
+
+def _number(value: object) -> int | None:
+    is_one = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _INTEGER_MAX
+    return cast(int, value) if is_one else None
 
 
 def _fields(text: str) -> list[object] | None:

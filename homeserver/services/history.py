@@ -174,7 +174,7 @@ def _place(tx: Write, placement: _Placement) -> int:
     """The number of the state before the event."""
     entry = placement.entry
     entry.ordering = placement.ordering if entry.status is Status.ACCEPTED else None
-    position = tx.log(STORED, entry.event.room_id)
+    position = tx.log(STORED, entry.event.room_id, entry.nid if placement.was_outlier else None)
     if placement.was_outlier:
         events.place(tx, entry.nid, entry.ordering, entry.status, placement.reason)
     else:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Select, bindparam, func, select, update
 
 from homeserver.core.identifiers import DeviceID, EventID, UserID
 from homeserver.core.timeline import Status
+from homeserver.store import search
 from homeserver.store.prepared import Insertion, Prepared, PreparedIn, Row
 from homeserver.store.schema.events import events
 from homeserver.store.write import Write
@@ -122,7 +123,12 @@ def place(tx: Write, nid: int, ordering: int | None, status: Status, reason: str
 
 
 def redact(tx: Write, nid: int, redacted_by: EventID, pdu: bytes) -> None:
-    """The event is kept as *pdu* only, what redaction leaves of it.  Spec: client-server-api#redactions"""
+    """
+    The event is kept as *pdu* only, what redaction leaves of it, and is found by none of its words any more.
+
+    Spec: client-server-api#redactions
+    """
+    search.forget(tx, (nid,))
     tx.run(_REDACT, event_nid=nid, by=redacted_by, redacted=pdu)
 
 
