@@ -45,6 +45,8 @@ prepare_environment() {
         say "Setting up the virtual environment .venv${extras:+ with $extras} (a minute or two, once) ..."
         [ -x .venv/bin/pip ] || make_venv "$python"
         .venv/bin/pip install -qq --editable ".${extras:+[$extras]}"
+        # Here too where Python is told to write no bytecode: each start would compile everything anew.
+        .venv/bin/python -m compileall -qq homeserver federation e2ee conf scripts
         printf '%s\n' "$digest" >"$stamp"
     fi
     exec 9<&-
