@@ -14,8 +14,10 @@ from homeserver.http.outbound import OutboundSettings
 from homeserver.http.settings import HTTPSettings, ListenerSettings
 from homeserver.services.account_data import AccountDataSettings
 from homeserver.services.administration.actions import AdministrationSettings
+from homeserver.services.delayed_events.settings import DelayedEventSettings
 from homeserver.services.housekeeping import HousekeepingSettings
 from homeserver.services.login_failures import LoginFailureSettings
+from homeserver.services.mail.settings import EmailSettings
 from homeserver.services.password_hashes import PasswordSettings
 from homeserver.services.presence import PresenceSettings
 from homeserver.services.pushing.settings import PushSettings
@@ -23,7 +25,7 @@ from homeserver.services.rate_limits import RateLimitSettings
 from homeserver.services.registration import RegistrationSettings
 from homeserver.services.server_notices import ServerNoticesSettings
 from homeserver.services.sessions import SessionSettings
-from homeserver.services.settings import EmailSettings, RoomSettings
+from homeserver.services.settings import RoomSettings
 from homeserver.services.sync.settings import SyncSettings
 from homeserver.services.user_directory import UserDirectorySettings
 from homeserver.store.settings import DatabaseSettings
@@ -96,6 +98,8 @@ class Settings:
     """Whether users see who else is there."""
     user_directory: UserDirectorySettings = UserDirectorySettings()
     """Whom users find by name."""
+    delayed_events: DelayedEventSettings = DelayedEventSettings()
+    """Events that clients schedule to be sent later."""
     turn: TurnSettings | None = None
     """The TURN servers by which calls find their way. Unset: there are none."""
     federation: FederationSettings = FederationSettings()

@@ -204,6 +204,8 @@ from homeserver.services.server_notices import ServerNotices
 from homeserver.services.sessions import Sessions
 from homeserver.services.shown_events import ShownEvents
 from homeserver.services.spaces import Spaces
+from homeserver.services.stages.simple import Dummy, Password, RegistrationToken
+from homeserver.services.stages.stage import Stage
 from homeserver.services.state_moves import StateMoves
 from homeserver.services.summaries import Summaries
 from homeserver.services.sync.account_data import AccountDataNews
@@ -376,13 +378,16 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     sessions = Sessions(database, reactor, settings.sessions, access_tokens, DeviceErasure([belongings]))
     failures = LoginFailures(reactor, settings.login_failures if settings.rate_limits.enabled else None)
     credentials = Credentials(name, database, hashes, failures)
-    interactive_auth = InteractiveAuth(_interactive_secret(keys), database, reactor, credentials)
+    interactive_secret = _interactive_secret(keys)
+    stages: list[Stage] = [Dummy(), Password(credentials), RegistrationToken(database, reactor)]
+    interactive_auth = InteractiveAuth(interactive_secret, database, reactor, stages)
     logins = Logins(database, reactor, credentials, sessions, interactive_auth, appservices)
     registration_settings = evolve(settings.registration, enabled=settings.registration_is_open)
     registration = Registration(
         name, registration_settings, database, reactor, hashes, sessions, interactive_auth, appservices
     )
     passwords = Passwords(database, hashes, sessions, interactive_auth)
+    third_party_ids = ThirdPartyIDs(database, reactor, interactive_auth)
     deactivation = Deactivation(database, sessions, interactive_auth, own_members, [belongings])
 
     # Accounts: what belongs to one.
@@ -551,7 +556,7 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
         RegisterEndpoints(registration),
         LoginEndpoints(logins),
         SessionEndpoints(sessions),
-        AccountEndpoints(passwords, deactivation, ThirdPartyIDs(database)),
+        AccountEndpoints(passwords, deactivation, third_party_ids),
         DeviceEndpoints(devices),
         ProfileEndpoints(profiles),
         UserDirectoryEndpoints(user_directory),
@@ -569,7 +574,7 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
         NotificationEndpoints(notifications),
         RoomCreationEndpoints(name, room_version, creating),
         MembershipEndpoints(joining, inviting, departing, memberships, aliases),
-        SendingEndpoints(sending, presence, proposals.send_options),
+        SendingEndpoints(sending, presence, proposals.send_options, proposals.send_detours),
         AliasEndpoints(aliases),
         MessageEndpoints(messages),
         RoomStateEndpoints(reading),

@@ -1,6 +1,6 @@
 """The services of accounts on one database, wired as ``scripts/serve.py`` wires them, with fakes of their ports."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from attrs import define, field
 from twisted.internet.task import Clock
@@ -41,6 +41,8 @@ from homeserver.services.push_rules import PushRuleBook
 from homeserver.services.refusals import Exclusive
 from homeserver.services.registration import NewUser, Registration, RegistrationSettings
 from homeserver.services.sessions import NewSession, Opened, Sessions, SessionSettings
+from homeserver.services.stages.simple import Dummy, Password, RegistrationToken
+from homeserver.services.stages.stage import Stage
 from homeserver.services.tags import Tags
 from homeserver.services.third_party_ids import ThirdPartyIDs
 from homeserver.store.database import Database
@@ -132,6 +134,7 @@ class Accounts:
         registration: RegistrationSettings = OPEN,
         sessions: SessionSettings = FOREVER,
         failures: LoginFailureSettings | None = None,
+        stages: Sequence[Stage] = (),
     ) -> None:
         self.database = database
         self.clock = clock = Clock()
@@ -143,12 +146,18 @@ class Accounts:
         database.subscribe(self.tokens.follow)
         self.sessions = Sessions(database, clock, sessions, self.tokens, DeviceErasure([self.keys]))
         self.credentials = Credentials(HERE, database, self.hashes, LoginFailures(clock, failures))
-        self.interactive_auth = InteractiveAuth(b"s" * 32, database, clock, self.credentials)
+        self.interactive_auth = InteractiveAuth(
+            b"s" * 32,
+            database,
+            clock,
+            [Dummy(), Password(self.credentials), RegistrationToken(database, clock), *stages],
+        )
         auth = self.interactive_auth
         self.logins = Logins(database, clock, self.credentials, self.sessions, auth, self.appservices)
         self.registration = Registration(
             HERE, registration, database, clock, self.hashes, self.sessions, auth, self.appservices
         )
+        self.third_party_ids = ThirdPartyIDs(database, clock, auth)
         self.devices = Devices(database, clock, self.sessions, auth)
         self.passwords = Passwords(database, self.hashes, self.sessions, auth)
         self.deactivation = Deactivation(database, self.sessions, auth, self.rooms, [self.keys])
@@ -165,7 +174,7 @@ class Accounts:
             RegisterEndpoints(self.registration),
             LoginEndpoints(self.logins),
             SessionEndpoints(self.sessions),
-            AccountEndpoints(self.passwords, self.deactivation, ThirdPartyIDs(self.database)),
+            AccountEndpoints(self.passwords, self.deactivation, self.third_party_ids),
             DeviceEndpoints(self.devices),
             ProfileEndpoints(self.profiles),
             AccountDataEndpoints(self.account_data),

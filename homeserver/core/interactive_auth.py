@@ -28,6 +28,7 @@ DUMMY: Final = "m.login.dummy"
 PASSWORD: Final = "m.login.password"
 REGISTRATION_TOKEN: Final = "m.login.registration_token"
 TERMS: Final = "m.login.terms"
+EMAIL_IDENTITY: Final = "m.login.email.identity"
 
 SESSION_LIFETIME_MS: Final = 30 * 60 * 1000
 SESSION_ENTROPY_BYTES: Final = 12

@@ -15,6 +15,7 @@ from homeserver.core.malformed import Malformed
 
 HTTP: Final = "http"
 EMAIL: Final = "email"
+EMAIL_APP_ID: Final = "m.email"
 NOTIFY_PATH: Final = "/_matrix/push/v1/notify"
 EVENT_ID_ONLY: Final = "event_id_only"
 
@@ -109,6 +110,8 @@ def parse_pusher_change(body: JSONObject, *, allow_http: bool) -> PusherChange:
         raise Malformed(f"This has at most {DATA_BYTES_MAX} bytes.", "data", "M_INVALID_PARAM")
     if kind == HTTP:
         _check_gateway(data, allow_http)
+    elif kind == EMAIL and name.app_id != EMAIL_APP_ID:
+        raise Malformed(f"The app_id of a pusher by mail is {EMAIL_APP_ID}.", "app_id", "M_INVALID_PARAM")
     append = body.get("append", False)
     if not isinstance(append, bool):
         raise Malformed("This must be true or false.", "append")

@@ -5,12 +5,12 @@ Spec: client-server-api#token-authenticated-registration
 """
 
 import re
-from typing import Final
+from typing import Final, Literal
 
 from attrs import frozen
 
 from homeserver.core.identifiers import ID_BYTES_MAX, DeviceID
-from homeserver.core.interactive_auth import DUMMY, REGISTRATION_TOKEN, Flows
+from homeserver.core.interactive_auth import DUMMY, EMAIL_IDENTITY, REGISTRATION_TOKEN, TERMS, Flow, Flows
 from homeserver.core.malformed import Malformed
 
 _REGISTRATION_TOKEN: Final = re.compile(r"[A-Za-z0-9._~-]{1,64}\Z")
@@ -43,9 +43,27 @@ def is_registration_token(text: object) -> bool:
     return isinstance(text, str) and _REGISTRATION_TOKEN.match(text) is not None
 
 
-def registration_flows(tokens_required: bool) -> Flows:
+@frozen
+class Entry:
+    """What newcomers are asked for."""
+
+    token: bool = False
+    terms: bool = False
+    email: Literal["no", "may", "must"] = "no"
+    """Whether they prove an address: they cannot, they may, or they have to."""
+
+
+def registration_flows(entry: Entry) -> Flows:
     """What a newcomer goes through.  Spec: client-server-api#dummy-auth"""
-    return ((REGISTRATION_TOKEN,),) if tokens_required else ((DUMMY,),)
+    asked: Flow = tuple(
+        stage for stage, is_asked in ((REGISTRATION_TOKEN, entry.token), (TERMS, entry.terms)) if is_asked
+    )
+    if entry.email == "must":
+        return ((*asked, EMAIL_IDENTITY),)
+    if entry.email == "may":
+        # The dummy keeps the shorter flow from being the beginning of the longer, which nobody would come to then.
+        return ((*asked, DUMMY), (*asked, EMAIL_IDENTITY))
+    return (asked or (DUMMY,),)
 
 
 def parse_device_id(text: object) -> DeviceID:

@@ -11,6 +11,7 @@ from attrs import frozen
 
 from homeserver.core.canonical import JSON
 from homeserver.core.identifiers import ServerName, UserID, parse_user_id, server_of
+from homeserver.core.mail.addresses import folded_address
 from homeserver.core.malformed import Malformed
 
 TEXT_CHARACTERS_MAX: Final = 512
@@ -82,7 +83,8 @@ def _parse_deprecated(body: Mapping[str, JSON]) -> UserIdentifier:
 
 
 def _parse_third_party(body: Mapping[str, JSON], path: str) -> ThirdPartyID:
-    return ThirdPartyID(_text(body, "medium", path), _text(body, "address", path).lower())
+    medium = _text(body, "medium", path)
+    return ThirdPartyID(medium, folded_address(medium, _text(body, "address", path)))
 
 
 def _text(body: Mapping[str, JSON], name: str, path: str) -> str:

@@ -5,15 +5,13 @@ Only failures count, so that nobody is locked out by logging in often; and what 
 """
 
 from collections.abc import Iterable
-from typing import Final
 
-from attrs import Factory, define, field, frozen
+from attrs import define, field, frozen
 
-from homeserver.core.rates import Rate, spend, wait_ms
+from homeserver.core.rates import Rate
 from homeserver.services.clock import Clock
+from homeserver.services.ledgers import Ledger
 from homeserver.services.refusals import TooSoon
-
-KEYS_MAX: Final = 100_000
 
 
 @frozen
@@ -31,35 +29,18 @@ class LoginFailureSettings:
 
 
 @define(eq=False)
-class _Ledger:
-    """What one kind of key has spent, longest quiet first."""
-
-    rate: Rate
-    rested_ms: dict[str, float] = Factory(dict)
-
-    def wait_ms(self, key: str, now_ms: float) -> int:
-        return wait_ms(self.rested_ms.get(key, 0), now_ms, self.rate)
-
-    def spend(self, key: str, now_ms: float) -> None:
-        # Taken out and put in again: a dict keeps the order of insertion, so the front is who was quiet longest.
-        self.rested_ms[key] = spend(self.rested_ms.pop(key, 0), now_ms, self.rate)
-        if len(self.rested_ms) > KEYS_MAX:
-            del self.rested_ms[next(iter(self.rested_ms))]
-
-
-@define(eq=False)
 class LoginFailures:
     """Counts failed proofs of identity.  *settings* None: nothing is limited."""
 
     clock: Clock
     settings: LoginFailureSettings | None
-    _accounts: _Ledger = field(init=False)
-    _addresses: _Ledger = field(init=False)
+    _accounts: Ledger = field(init=False)
+    _addresses: Ledger = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         settings = self.settings or LoginFailureSettings()
-        self._accounts = _Ledger(Rate(settings.account_per_second, settings.account_burst))
-        self._addresses = _Ledger(Rate(settings.address_per_second, settings.address_burst))
+        self._accounts = Ledger(Rate(settings.account_per_second, settings.account_burst))
+        self._addresses = Ledger(Rate(settings.address_per_second, settings.address_burst))
 
     def check(self, account: str, address: str) -> None:
         """Raises TooSoon while *account* or *address* has failed too often; asked before a password is looked at."""
@@ -74,7 +55,7 @@ class LoginFailures:
             for ledger, key in self._ledgers(account, address):
                 ledger.spend(key, self._now_ms)
 
-    def _ledgers(self, account: str, address: str) -> Iterable[tuple[_Ledger, str]]:
+    def _ledgers(self, account: str, address: str) -> Iterable[tuple[Ledger, str]]:
         return ((self._accounts, account), (self._addresses, address))
 
     @property

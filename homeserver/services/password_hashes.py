@@ -14,6 +14,7 @@ from attrs import define, field, frozen
 from twisted.internet.defer import DeferredSemaphore
 from twisted.internet.threads import deferToThread
 
+from homeserver.core.password_policy import PasswordRules, weakness_of
 from homeserver.services.refusals import TooSoon, WeakPassword
 
 _T = TypeVar("_T")
@@ -33,6 +34,27 @@ class PasswordSettings:
     """Memory that hashing one password takes, in KiB."""
     length_min: int = 1
     """Characters that a password has at least; shorter ones are refused with M_WEAK_PASSWORD."""
+    digit_required: bool = False
+    """Whether a password needs a digit."""
+    symbol_required: bool = False
+    """Whether a password needs a character that is neither letter nor digit."""
+    lowercase_required: bool = False
+    """Whether a password needs a small letter."""
+    uppercase_required: bool = False
+    """Whether a password needs a capital letter."""
+    refuse_common: bool = False
+    """Whether the 30,000 most common passwords are refused."""
+
+    @property
+    def rules(self) -> PasswordRules:
+        """What can be seen from a password itself."""
+        return PasswordRules(
+            self.length_min,
+            self.digit_required,
+            self.symbol_required,
+            self.lowercase_required,
+            self.uppercase_required,
+        )
 
 
 @define(eq=False, slots=False)
@@ -45,8 +67,9 @@ class PasswordHashes:
 
     def check_policy(self, password: str) -> None:
         """Raises WeakPassword when the server's policy does not take *password*."""
-        if len(password) < self.settings.length_min:
-            raise WeakPassword(f"A password has at least {self.settings.length_min} characters.")
+        weakness = weakness_of(password, self.settings.rules, self._common)
+        if weakness is not None:
+            raise WeakPassword(weakness)
 
     async def make(self, password: str) -> str:
         """The hash of *password*, salted, in the PHC form.  Raises TooSoon when too many wait."""
@@ -77,6 +100,15 @@ class PasswordHashes:
         return PasswordHasher(
             time_cost=self.settings.argon2_time_cost, memory_cost=self.settings.argon2_memory_kib, parallelism=1
         )
+
+    @cached_property
+    def _common(self) -> frozenset[str]:
+        if not self.settings.refuse_common:
+            return frozenset()
+        # Half a megabyte of words, for those alone who ask for it.
+        from zxcvbn.frequency_lists import FREQUENCY_LISTS
+
+        return frozenset(FREQUENCY_LISTS["passwords"])
 
     @cached_property
     def _nobodys(self) -> str:

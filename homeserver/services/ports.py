@@ -104,6 +104,17 @@ class RemoteDirectory(Protocol):
         """A page of them, as that server answered it.  Raises Unreachable."""
 
 
+class PolicyServers(Protocol):
+    """Servers that rooms ask whether an event may be in them.  Spec: server-server-api#policy-servers"""
+
+    async def sign(self, server: ServerName, event: Event) -> JSON:
+        """
+        What *server* answers when it is asked for its signature: signatures by server and key ID, if it agrees.
+
+        Raises PeerUnreachable, PeerFault for its refusal.
+        """
+
+
 class RemoteSpaces(Protocol):
     """What other servers show of rooms and spaces that this one is not in."""
 
@@ -240,6 +251,18 @@ class DeviceBelongings(Protocol):
 
     def delete_of_devices(self, tx: Write, user_id: UserID, device_ids: Collection[DeviceID]) -> None:
         """Nothing is kept for these devices any more."""
+
+
+class Bindings(Protocol):
+    """What identity servers were told of users' addresses."""
+
+    async def unbind(self, user_id: UserID, medium: str, address: str, id_server: str | None) -> bool:
+        """
+        Whether the identity server does not say any more that the address is the user's.
+
+        *id_server* None: the one that was told; False where none is known, or it does not answer.
+        Spec: client-server-api#post_matrixclientv3account3piddelete
+        """
 
 
 class AccountBelongings(Protocol):

@@ -4,17 +4,20 @@ New accounts.
 Spec: client-server-api#legacy-account-registration
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from os import urandom
+from typing import Literal
 
 from attrs import define, field, frozen
 
 from homeserver.core import tokens
 from homeserver.core.canonical import JSON
 from homeserver.core.identifiers import ServerName, UserID, localpart_of, user_id_of
-from homeserver.core.interactive_auth import REGISTRATION_TOKEN
+from homeserver.core.interactive_auth import EMAIL_IDENTITY, REGISTRATION_TOKEN, TERMS
+from homeserver.core.mail.validation import Proven, parse_proven
 from homeserver.core.malformed import Malformed
-from homeserver.core.registration import is_registration_token, registration_flows
+from homeserver.core.registration import Entry, is_registration_token, registration_flows
+from homeserver.core.terms import parse_accepted
 from homeserver.services.callers import Caller, RequestInfo
 from homeserver.services.clock import Clock, now_ms
 from homeserver.services.interactive_auth import InteractiveAuth, Request
@@ -22,7 +25,8 @@ from homeserver.services.password_hashes import PasswordHashes
 from homeserver.services.ports import Appservices
 from homeserver.services.refusals import Exclusive, Forbidden, Reserved, Taken
 from homeserver.services.sessions import NewSession, Opened, PreparedSession, Sessions
-from homeserver.store import registration_tokens, users
+from homeserver.services.third_party_ids import claim_address
+from homeserver.store import accepted_policies, registration_tokens, users
 from homeserver.store.database import Database
 from homeserver.store.users import NewAccount
 from homeserver.store.write import Write
@@ -41,6 +45,8 @@ class RegistrationSettings:
     """Whether strangers may look around as guests, without an account to come back to."""
     tokens_required: bool = False
     """Whether a new account needs a registration token, which an administrator gave out."""
+    email_required: bool = False
+    """Whether a new account needs an address of electronic mail that was proved; this needs the section email."""
 
 
 @frozen
@@ -63,6 +69,9 @@ class _Account:
     session: PreparedSession | None
     registration_token: str | None = None
     upgrades_guest: bool = False
+    address: Proven | None = None
+    accepted: Mapping[str, str] = field(factory=dict)
+    """The terms: ``{policy: version}``."""
 
     @property
     def opened(self) -> Opened:
@@ -86,12 +95,15 @@ class Registration:
     random: Callable[[int], bytes] = urandom
     reserved: Collection[UserID] = ()
     """Names of the server's own accounts."""
+    has_terms: bool = False
+    can_mail: bool = False
+    """Whether newcomers may prove an address."""
 
     async def register(self, new: NewUser, auth: JSON, info: RequestInfo) -> Opened:
         """
         An account, and a session unless none is wanted.
 
-        Raises Forbidden, Taken, Reserved, WeakPassword, InteractiveAuthRequired; Malformed.
+        Raises Forbidden, Taken, Reserved, WeakPassword, AddressInUse, InteractiveAuthRequired; Malformed.
         """
         self._require_open()
         guest = None if new.guest_token is None else await self._guest(new.guest_token, info)
@@ -100,7 +112,7 @@ class Registration:
             await self._require_free(user_id, guest)
         if new.password is not None:
             self.hashes.check_policy(new.password)
-        request = Request("register", registration_flows(self.settings.tokens_required), info)
+        request = Request("register", registration_flows(self._entry), info)
         progress = await self.interactive_auth.complete(request, auth)
         if new.password is None:
             raise Malformed("An account needs a password.", "password", "M_MISSING_PARAM")
@@ -111,6 +123,8 @@ class Registration:
                 None if new.session is None else self.sessions.prepare(new.session),
                 progress.proofs.get(REGISTRATION_TOKEN),
                 upgrades_guest=guest is not None,
+                address=parse_proven(progress.proofs[EMAIL_IDENTITY]) if EMAIL_IDENTITY in progress.proofs else None,
+                accepted=parse_accepted(progress.proofs[TERMS]) if TERMS in progress.proofs else {},
             )
         )
 
@@ -154,6 +168,13 @@ class Registration:
         if not self.settings.enabled:
             raise Forbidden("Registration is not open on this server.")
 
+    @property
+    def _entry(self) -> Entry:
+        email: Literal["no", "may", "must"] = "no"
+        if self.can_mail:
+            email = "must" if self.settings.email_required else "may"
+        return Entry(self.settings.tokens_required, self.has_terms, email)
+
     def _user_id(self, username: str | None) -> UserID:
         if username is None:
             return user_id_of(tokens.generated_localpart(self.random(tokens.LOCALPART_BYTES)), self.server)
@@ -188,5 +209,8 @@ class Registration:
         written = users.upgrade_guest(tx, account) if new.upgrades_guest else users.insert_new(tx, account)
         if not written:
             raise Taken(f"The user name {localpart_of(account.user_id)} is taken.")
+        if new.address is not None:
+            claim_address(tx, account.user_id, new.address, account.created_ms)
+        accepted_policies.insert(tx, account.user_id, new.accepted, account.created_ms)
         if new.session is not None:
             self.sessions.write(tx, account.user_id, new.session)

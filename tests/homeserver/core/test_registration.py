@@ -7,6 +7,7 @@ from attrs import evolve
 
 from homeserver.core.malformed import Malformed
 from homeserver.core.registration import (
+    Entry,
     RegistrationToken,
     is_registration_token,
     parse_device_id,
@@ -48,8 +49,26 @@ def test_the_grammar_of_tokens() -> None:
 
 def test_newcomers_need_a_token_where_one_is_required() -> None:
     """With tokens required, there is no way round them."""
-    assert all("m.login.registration_token" in flow for flow in registration_flows(tokens_required=True))
-    assert registration_flows(tokens_required=False) == (("m.login.dummy",),)
+    for email in ("no", "may", "must"):
+        for terms in (False, True):
+            flows = registration_flows(Entry(token=True, terms=terms, email=email))  # type: ignore[arg-type]
+            assert all("m.login.registration_token" in flow for flow in flows)
+    assert registration_flows(Entry()) == (("m.login.dummy",),)
+
+
+def test_no_flow_is_the_beginning_of_another() -> None:
+    """Whatever newcomers are asked for, each flow can be walked to its end."""
+    for token in (False, True):
+        for terms in (False, True):
+            for email in ("no", "may", "must"):
+                flows = registration_flows(Entry(token, terms, email))  # type: ignore[arg-type]
+                assert not any(a != b and b[: len(a)] == a for a in flows for b in flows)
+
+
+def test_an_address_is_offered_or_demanded() -> None:
+    """Where it is demanded there is no flow without it."""
+    assert registration_flows(Entry(email="may")) == (("m.login.dummy",), ("m.login.email.identity",))
+    assert registration_flows(Entry(email="must")) == (("m.login.email.identity",),)
 
 
 @pytest.mark.parametrize("text", ["", "a\0b", "x" * 256, 7, None])

@@ -4,7 +4,7 @@ from unittest import TestCase
 
 from twisted.internet.task import Clock
 
-from homeserver.services import login_failures
+from homeserver.services import ledgers
 from homeserver.services.login_failures import LoginFailures, LoginFailureSettings
 from homeserver.services.refusals import TooSoon
 
@@ -39,8 +39,8 @@ class LoginFailureTests(TestCase):
 
     def test_memory_is_bounded(self) -> None:
         """Of more keys than are kept, those that were quiet longest are forgotten."""
-        original, login_failures.KEYS_MAX = login_failures.KEYS_MAX, 10  # type: ignore[misc]
-        self.addCleanup(setattr, login_failures, "KEYS_MAX", original)
+        original, ledgers.KEYS_MAX = ledgers.KEYS_MAX, 10  # type: ignore[misc]
+        self.addCleanup(setattr, ledgers, "KEYS_MAX", original)
         for number in range(50):
             self.failures.record(f"@{number}:here", f"address {number}")
 

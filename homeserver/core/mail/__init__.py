@@ -1,0 +1,1 @@
+"""Mail: addresses, letters as they travel, what proves an address, and when digests are due."""
