@@ -75,6 +75,11 @@ class Flood:
         quarter = len(self.memory) // 4
         return self.memory[-1] - self.memory[quarter]
 
+    def memory_course(self, parts: int = 10) -> list[int]:
+        """The resident memory in bytes at the beginning, and after each of *parts* equal parts of the flood."""
+        last = len(self.memory) - 1
+        return [self.memory[last * part // parts] for part in range(parts + 1)]
+
     def close(self) -> None:
         self.peer.close()
 

@@ -92,6 +92,8 @@ def _flood(server: Homeserver, pdus: int, seed: int) -> bool:
     )
     click.echo(f"{len(taken)} of the mutated were taken, {len(flood.faults)} transactions failed as a whole")
     click.echo(f"resident memory grew by {flood.memory_growth() / MEBIBYTE:.1f} MiB over the last three quarters")
+    course = " ".join(f"{resident / MEBIBYTE:.0f}" for resident in flood.memory_course())
+    click.echo(f"resident memory at each tenth of it, MiB: {course}")
     for line in [*taken, *flood.faults][:FAULTS_SHOWN_MAX]:
         click.echo(f"  {line}")
     return bool(taken)
