@@ -8,6 +8,7 @@ import secrets
 from contextlib import AsyncExitStack
 from importlib.metadata import version
 from pathlib import Path
+from platform import python_version
 from typing import Any
 
 import structlog
@@ -49,6 +50,7 @@ from federation.http.server.directory import ServerDirectoryEndpoints
 from federation.http.server.events import ServerEventEndpoints
 from federation.http.server.membership import ServerMembershipEndpoints
 from federation.http.server.openid import ServerOpenIDEndpoints
+from federation.http.server.policy import PolicyServerEndpoints
 from federation.http.server.queries import QueryEndpoints
 from federation.http.server.spaces import ServerSpaceEndpoints
 from federation.http.server.transactions import TransactionEndpoints
@@ -69,26 +71,35 @@ from federation.services.notary import Notary
 from federation.services.outbox import Outbox
 from federation.services.outgoing_pdus import OutgoingPdus
 from federation.services.pdu_checks import PduChecks
+from federation.services.policy_servers import PolicyRequests, PolicySigning
 from federation.services.remote_directory import RemoteDirectory
 from federation.services.remote_profiles import RemoteProfiles
 from federation.services.remote_rooms import RemoteRooms
 from federation.services.remote_spaces import RemoteSpaces
 from federation.services.residence import Residence
 from federation.services.room_queries import RoomQueries
+from federation.services.signing_key import FILE_NAME as SIGNING_KEY_FILE
 from federation.services.signing_key import OwnKeys, load_own_keys
 from federation.services.space_queries import SpaceQueries
 from federation.store.schema import SCHEMA as FEDERATION_SCHEMA
 from homeserver.core.identifiers import RoomID
 from homeserver.core.malformed import Malformed
 from homeserver.core.pushers import HTTP
+from homeserver.core.unpadded_base64 import encode_base64
 from homeserver.core.versions import ROOM_VERSIONS
 from homeserver.http import errors
 from homeserver.http.admin.actions import ActionEndpoints
 from homeserver.http.admin.audit import Audit
 from homeserver.http.admin.description import DescriptionEndpoints
+from homeserver.http.admin.possessions import PossessionEndpoints
+from homeserver.http.admin.registration_tokens import RegistrationTokenEndpoints
+from homeserver.http.admin.reports import AdminReportEndpoints
+from homeserver.http.admin.server import ServerEndpoints
+from homeserver.http.admin.users import UserEndpoints
 from homeserver.http.authentication import token_authenticators
 from homeserver.http.client.account import AccountEndpoints
 from homeserver.http.client.account_data import AccountDataEndpoints, TagEndpoints
+from homeserver.http.client.admin import AdminEndpoints
 from homeserver.http.client.aliases import AliasEndpoints
 from homeserver.http.client.capabilities import CapabilityEndpoints
 from homeserver.http.client.devices import DeviceEndpoints
@@ -134,7 +145,15 @@ from homeserver.http.settings import ListenerSettings
 from homeserver.services.acceptance import Acceptance
 from homeserver.services.access_tokens import AccessTokens
 from homeserver.services.account_data import AccountData
+from homeserver.services.administration.accounts import Accounts
 from homeserver.services.administration.actions import Actions, forget_actions
+from homeserver.services.administration.notices import NoticeRounds
+from homeserver.services.administration.possessions import Possessions
+from homeserver.services.administration.registration_tokens import RegistrationTokens
+from homeserver.services.administration.reports import Reports
+from homeserver.services.administration.standing import Standing
+from homeserver.services.administration.statistics import About, Statistics
+from homeserver.services.administration.whois import WhoIs
 from homeserver.services.aggregations import Aggregations
 from homeserver.services.aliases import Aliases
 from homeserver.services.alone import NoAppservices
@@ -175,6 +194,9 @@ from homeserver.services.outliers import Outliers
 from homeserver.services.own_members import OwnMembers
 from homeserver.services.password_hashes import PasswordHashes
 from homeserver.services.passwords import Passwords
+from homeserver.services.policy.recommendations import Recommendations
+from homeserver.services.policy.rules import PolicyRules
+from homeserver.services.policy.subscriptions import PolicySubscriptions
 from homeserver.services.presence import PresenceBoard
 from homeserver.services.profiles import Profiles
 from homeserver.services.push_rules import PushRuleBook
@@ -241,6 +263,7 @@ from scripts.proposals.proposal import Ground, proposals_on
 
 log = structlog.get_logger(__name__)
 
+POLICY_KEY_FILE = "policy.key"
 SCHEMAS = (HOMESERVER_SCHEMA, FEDERATION_SCHEMA, E2EE_SCHEMA)
 FAILURES: dict[type[Exception], Answer] = {DatabaseFailure: errors.BUSY}
 
@@ -322,7 +345,11 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     timeline = Timeline(
         database, known_events, live_rooms, composer, redactions, lambda: RoomID(f"!{_opaque_id()}:{name}")
     )
+    policy_requests = PolicyRequests(name, peers)
+    recommendations = Recommendations(known_events, policy_requests)
+    timeline.recommendations = recommendations
     acceptance = Acceptance(name, database, known_events, live_rooms, room_states, redactions)
+    acceptance.recommendations = recommendations
 
     # Rooms: what others have of them.
     outliers = Outliers(database, known_events)
@@ -331,6 +358,12 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     ancestry = Ancestry(peers, checks, known_events, outliers)
     handshakes = Handshakes(name, keys.current, peers, checks, _opaque_id)
     access = Access(known_events)
+    policy_rules = PolicyRules(name, known_events, live_rooms)
+    tail.follow(policy_rules.follow)
+    timeline.member_guards.guards.append(policy_rules)
+    if settings.policy.serves_rooms:
+        policy_key = _own_keys(settings.data_dir, POLICY_KEY_FILE, "policy_server").current
+        policy_requests.own = PolicySigning(name, policy_key, live_rooms, access, policy_rules, recommendations)
     entering = Entering(reactor)
     remote_rooms = RemoteRooms(
         name, reactor, database, peers, checks, handshakes, ancestry, arrival, acceptance, live_rooms, entering
@@ -544,14 +577,39 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
 
     # Administration: each class is also named in scripts/administration/endpoints.py, for the command line.
     actions = Actions(database, reactor)
-    administration = (ActionEndpoints(actions),)
+    standing = Standing(name, database, sessions)
+    accounts = Accounts(
+        name,
+        database,
+        reactor,
+        hashes,
+        passwords,
+        profiles,
+        deactivation,
+        appservices,
+        (server_notices.user_id,),
+    )
+    parts.push_async_callback(accounts.stop)
+    notice_rounds = NoticeRounds(database, server_notices)
+    parts.push_async_callback(notice_rounds.stop)
+    about = About(
+        name, version("folkmoot"), python_version(), settings.database.url.partition(":")[0], now_ms(reactor)
+    )
+    administration = (
+        UserEndpoints(accounts, standing),
+        PossessionEndpoints(Possessions(database, reactor, sessions, devices, memberships)),
+        RegistrationTokenEndpoints(RegistrationTokens(database, reactor)),
+        AdminReportEndpoints(Reports(database, known_events)),
+        ServerEndpoints(Statistics(database, reactor, about), notice_rounds),
+        ActionEndpoints(actions),
+    )
 
     # Endpoints.
     welcome = Welcome(name, settings.baseurl, settings.registration_is_open, settings.registration.tokens_required)
     endpoints = (
         LandingEndpoints(welcome),
         VersionsEndpoints(proposals.features),
-        WellKnownEndpoints(settings.baseurl, settings.support, proposals.well_known),
+        WellKnownEndpoints(settings.baseurl, settings.support, proposals.well_known, _shown_key(policy_requests.own)),
         CapabilityEndpoints(Capabilities(room_version, proposals.capabilities)),
         RegisterEndpoints(registration),
         LoginEndpoints(logins),
@@ -595,6 +653,7 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
         DehydratedDeviceEndpoints(DehydratedDevices(database, reactor, sessions)),
         KeyEndpoints(ring, Notary(ring, database)),
         TransactionEndpoints(inbox),
+        *(() if policy_requests.own is None else (PolicyServerEndpoints(policy_requests.own),)),
         ServerMembershipEndpoints(name, residence, invitations),
         ServerEventEndpoints(name, reactor, room_queries),
         QueryEndpoints(name, version("folkmoot"), aliases, profiles),
@@ -603,6 +662,7 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
         ServerSpaceEndpoints(SpaceQueries(outlines, live_rooms, known_events, access)),
         ServerKeyEndpoints(key_queries, one_time_keys),
         *administration,
+        AdminEndpoints(standing, WhoIs(database)),
         DescriptionEndpoints([type(each) for each in administration], version("folkmoot")),
         *proposals.endpoints,
     )
@@ -627,6 +687,9 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     parts.push_async_callback(directory_keeping.stop)
     await outbox.start()
     parts.push_async_callback(outbox.stop)
+    subscriptions = PolicySubscriptions(settings.policy.lists, policy_rules, joining, aliases, server_notices, reactor)
+    subscriptions.start()
+    parts.callback(subscriptions.stop)
     await pushing.start()
     parts.push_async_callback(pushing.stop)
     for runner in proposals.runners:
@@ -655,15 +718,19 @@ async def _drain(edge: Edge, seconds: float, reactor: Any) -> None:
         log.warning("requests were still under way when their time to end was over")
 
 
-def _own_keys(data_dir: Path) -> OwnKeys:
+def _own_keys(data_dir: Path, file_name: str = SIGNING_KEY_FILE, key_name: str | None = None) -> OwnKeys:
     """The server's keys, made on first start together with the folder.  Raises SettingsError."""
     try:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return load_own_keys(data_dir)
+        return load_own_keys(data_dir, file_name, key_name)
     except OSError as error:
         raise SettingsError([f"data_dir: {error.filename} cannot be used: {error.strerror}."]) from error
     except Malformed as error:
         raise SettingsError([f"data_dir: {data_dir / error.path} holds no key: {error.reason}"]) from error
+
+
+def _shown_key(policy: PolicySigning | None) -> str | None:
+    return None if policy is None else encode_base64(policy.key.verify_key)
 
 
 def _interactive_secret(keys: OwnKeys) -> bytes:

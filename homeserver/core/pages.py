@@ -6,6 +6,7 @@ repeats nor hides anything.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Sequence
 from typing import Final, Generic, TypeAlias, TypeVar
 
 from attrs import frozen
@@ -44,6 +45,15 @@ class PageRequest:
     def key(self, *types: type) -> Key | None:
         """The key of the last item before, whose parts are of *types*; None: from the beginning.  Raises Malformed."""
         return None if self.token is None else parse_page_token(self.token, *types)
+
+
+def paged(items: Sequence[T], place: Callable[[T], str], wanted: PageRequest) -> Page[T]:
+    """A page of *items* that are all in memory, in the order of *place*, which no two share.  Raises Malformed."""
+    key = wanted.key(str)
+    after = "" if key is None else str(key[0])
+    rest = [item for item in sorted(items, key=place) if key is None or place(item) > after]
+    shown = rest[: wanted.limit]
+    return page_of(rest, len(items), wanted.limit, (place(shown[-1]),) if shown else None)
 
 
 def page_token(key: Key) -> str:

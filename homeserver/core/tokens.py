@@ -17,6 +17,7 @@ SECRET_BYTES: Final = 24
 """Randomness in a token: 192 bits, so that none is ever guessed."""
 DEVICE_ID_BYTES: Final = 6
 LOCALPART_BYTES: Final = 10
+REGISTRATION_TOKEN_BYTES: Final = 12
 
 # The prefix tells a secret scanner, and whoever finds a token in a log, what it is.
 _ACCESS: Final = "fma_"
@@ -53,6 +54,11 @@ def hash_of(token: str) -> TokenHash:
 def device_id(entropy: bytes) -> DeviceID:
     """A device ID for a client that brought none: ten capital letters and digits."""
     return DeviceID(b32encode(entropy).decode().rstrip("="))
+
+
+def registration_token(entropy: bytes) -> str:
+    """A registration token that nobody chose: sixteen letters, digits, ``-`` and ``_``."""
+    return urlsafe_b64encode(entropy).decode().rstrip("=")
 
 
 def generated_localpart(entropy: bytes) -> str:

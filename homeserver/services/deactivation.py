@@ -49,9 +49,13 @@ class Deactivation:
 
     async def end(self, user_id: UserID, *, erase: bool) -> None:
         """The account has ended, without further questions."""
+        await self.begin(user_id, erase=erase)
+        await self.room_members.leave_all(user_id)
+
+    async def begin(self, user_id: UserID, *, erase: bool) -> None:
+        """Nobody logs in to the account any more; that it is in no room is still to come (``leave_all``, or a start)."""
         await self.database.write(self._write, user_id, erase)
         self.sessions.forget(user_id)
-        await self.room_members.leave_all(user_id)
 
     async def finish(self) -> None:
         """What a stop interrupted is done: ended accounts are in no room.  To be called at the start."""

@@ -62,6 +62,17 @@ _DEACTIVATE = Prepared(
     .where(users.c.user_id == bindparam("who"))
     .values(deactivated=True, password_hash=None, erased=bindparam("erased"))
 )
+_THIS = users.c.user_id == bindparam("who")
+_SET_ADMIN = Prepared(update(users).where(_THIS).values(is_admin=bindparam("is_it")))
+_SET_LOCKED = Prepared(update(users).where(_THIS).values(locked=bindparam("is_it")))
+_SET_SUSPENDED = Prepared(update(users).where(_THIS).values(suspended=bindparam("is_it")))
+_SET_TYPE = Prepared(update(users).where(_THIS).values(user_type=bindparam("what")))
+_REACTIVATE = Prepared(
+    update(users)
+    .where(_THIS, users.c.deactivated)
+    .values(deactivated=False, erased=False, password_hash=bindparam("password_hash"))
+)
+_ANY_ADMIN = Prepared(select(users.c.user_id).where(users.c.is_admin, ~users.c.deactivated).limit(1))
 _m = memberships.c.membership
 _IN_A_ROOM = select(memberships.c.user_id).where(or_(_m == "join", _m == "invite", _m == "knock"))
 _DEACTIVATED_IN_ROOMS = Prepared(
@@ -115,6 +126,36 @@ def renew_password_hash(tx: Write, user_id: UserID, old: str, new: str) -> None:
 def deactivate(tx: Write, user_id: UserID, *, erase: bool) -> None:
     """Nobody logs in to the account any more; *erase*: its owner wants to be forgotten."""
     tx.run(_DEACTIVATE, who=user_id, erased=erase)
+
+
+def reactivate(tx: Write, user_id: UserID, password_hash: str | None) -> bool:
+    """Whether the account was deactivated; then it is alive again, with this password (None: no password is good)."""
+    return tx.run(_REACTIVATE, who=user_id, password_hash=password_hash) == 1
+
+
+def set_admin(tx: Write, user_id: UserID, *, is_admin: bool) -> None:
+    """Whether the account administers this server."""
+    tx.run(_SET_ADMIN, who=user_id, is_it=is_admin)
+
+
+def set_locked(tx: Write, user_id: UserID, *, locked: bool) -> None:
+    """Whether the account can be used at all."""
+    tx.run(_SET_LOCKED, who=user_id, is_it=locked)
+
+
+def set_suspended(tx: Write, user_id: UserID, *, suspended: bool) -> None:
+    """Whether the account may look on only."""
+    tx.run(_SET_SUSPENDED, who=user_id, is_it=suspended)
+
+
+def set_user_type(tx: Write, user_id: UserID, user_type: str | None) -> None:
+    """What administrators call accounts of this kind."""
+    tx.run(_SET_TYPE, who=user_id, what=user_type)
+
+
+def has_admin(tx: Connection) -> bool:
+    """Whether anybody administers this server."""
+    return _ANY_ADMIN.first(tx) is not None
 
 
 def deactivated_in_rooms(tx: Connection) -> list[UserID]:

@@ -1,6 +1,18 @@
 """All that administrators can ask for: what ``serve.py`` serves to them, and the command line knows."""
 
 from homeserver.http.admin.actions import ActionEndpoints
+from homeserver.http.admin.possessions import PossessionEndpoints
+from homeserver.http.admin.registration_tokens import RegistrationTokenEndpoints
+from homeserver.http.admin.reports import AdminReportEndpoints
+from homeserver.http.admin.server import ServerEndpoints
+from homeserver.http.admin.users import UserEndpoints
 
-ENDPOINTS: tuple[type, ...] = (ActionEndpoints,)
+ENDPOINTS: tuple[type, ...] = (
+    UserEndpoints,
+    PossessionEndpoints,
+    RegistrationTokenEndpoints,
+    AdminReportEndpoints,
+    ServerEndpoints,
+    ActionEndpoints,
+)
 """In the order in which the command line shows them."""

@@ -3,7 +3,7 @@ The administrators' API described in OpenAPI 3.1, from the rows and signatures t
 """
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -59,21 +59,7 @@ def _operation(row: AdminRow, endpoint: Endpoint, class_: type, schemas: Schemas
         "operationId": row.id,
         "summary": first_sentence(endpoint.__doc__ or ""),
         "tags": [first_sentence(class_.__doc__ or "").rstrip(".")],
-        "parameters": [
-            *(_path_parameter(name, hints[snake_case(name)], schemas) for name in row.path_parameters),
-            *(
-                {
-                    "name": query.name,
-                    "in": "query",
-                    "required": query.required,
-                    "schema": _with_default(
-                        schemas.of(hints[snake_case(query.name)]), defaults[snake_case(query.name)]
-                    ),
-                    "description": query.about,
-                }
-                for query in row.query
-            ),
-        ],
+        "parameters": _parameters(row, hints, defaults, schemas),
         "responses": {
             "200": {"description": "Done.", "content": _json(schemas.of(hints["return"]))},
             "default": {"description": "Refused.", "content": _json({"$ref": "#/components/schemas/Error"})},
@@ -88,8 +74,25 @@ def _operation(row: AdminRow, endpoint: Endpoint, class_: type, schemas: Schemas
     return described
 
 
-def _path_parameter(name: str, annotation: Any, schemas: Schemas) -> JSONObject:
-    return {"name": name, "in": "path", "required": True, "schema": schemas.of(annotation)}
+def _parameters(
+    row: AdminRow, hints: Mapping[str, Any], defaults: Mapping[str, object], schemas: Schemas
+) -> list[JSON]:
+    parameters: list[JSON] = [
+        {"name": name, "in": "path", "required": True, "schema": schemas.of(hints[snake_case(name)])}
+        for name in row.path_parameters
+    ]
+    for query in row.query:
+        schema = _with_default(schemas.of(hints[snake_case(query.name)]), defaults[snake_case(query.name)])
+        parameters.append(
+            {
+                "name": query.name,
+                "in": "query",
+                "required": query.required,
+                "schema": schema,
+                "description": query.about,
+            }
+        )
+    return parameters
 
 
 def _with_default(schema: JSONObject, default: object) -> JSONObject:

@@ -112,7 +112,7 @@ def _substituted(annotation: Any, meant: dict[Any, Any]) -> Any:
         return meant[annotation]
     arguments = typing.get_args(annotation)
     if meant and arguments and any(isinstance(each, TypeVar) for each in arguments):
-        return typing.get_origin(annotation)[tuple(meant.get(each, each) for each in arguments)]  # type: ignore[index]
+        return typing.get_origin(annotation)[tuple(meant.get(each, each) for each in arguments)]
     return annotation
 
 
