@@ -22,9 +22,11 @@ from homeserver.core.pdu import parse_pdu
 from homeserver.core.signatures import SigningKey
 from homeserver.core.timeline import Status, TimelineEvent
 from homeserver.core.versions import ROOM_VERSIONS, RoomVersion
+from homeserver.services.alone import NoAppservices
 from homeserver.services.live_rooms import LiveRooms
 from homeserver.services.member_guards import MemberChange, MemberGuards
 from homeserver.services.outliers import room_for, store_outliers
+from homeserver.services.ports import AppserviceQueries
 from homeserver.services.refusals import BadSignature, Forbidden, NotFound
 from homeserver.store import events, memberships, rooms, users
 from homeserver.store.database import Database
@@ -42,6 +44,7 @@ class Invitations:
     live_rooms: LiveRooms
     access: Access
     guards: MemberGuards
+    queries: AppserviceQueries = NoAppservices()
 
     async def receive(
         self,
@@ -57,6 +60,7 @@ class Invitations:
 
         Raises Malformed, NotFound for nobody of this server, Forbidden; InviteBlocked and its like.
         """
+        self.live_rooms.require_open(room_id)
         invite = parse_pdu(pdu, version)
         target = self._target(origin, invite, room_id, event_id)
         try:
@@ -65,6 +69,8 @@ class Invitations:
             raise Malformed(unsigned.reason, "event", "M_INVALID_PARAM") from unsigned
         await self._require_beginning(invite, shown)
         account = await self.database.read(users.by_id, target)
+        if account is None and await self.queries.make_user(target):
+            account = await self.database.read(users.by_id, target)
         if account is None or account.deactivated:
             raise NotFound(f"There is no user {target}.")
         await self.guards.check(MemberChange(room_id, invite.sender, target, "invite"))

@@ -28,6 +28,7 @@ from homeserver.services.inviting import Inviting
 from homeserver.services.joining import Joining
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.live_rooms import LiveRoom, LiveRooms
+from homeserver.services.member_guards import MemberChange
 from homeserver.services.refusals import BadSignature, BadState, Forbidden, IncompatibleVersion, NotFound
 from homeserver.services.room_states import RoomStates
 
@@ -72,13 +73,17 @@ class Residence:
         A form for the membership (``join``, ``knock`` or ``leave``) of a user of *origin*, which may send it.
 
         *versions*: the room versions that *origin* knows; None: it does not matter.
-        Raises NotFound, Forbidden, IncompatibleVersion; in restricted rooms UnableToAuthorizeJoin, UnableToGrantJoin.
+        Raises NotFound, Forbidden, NotRecommended, IncompatibleVersion; in restricted rooms UnableToAuthorizeJoin,
+        UnableToGrantJoin.
         """
         if server_of(user_id) != origin:
             raise Forbidden(f"{origin} cannot speak for {user_id}.")
+        if membership != "leave":
+            self.live_rooms.require_open(room_id)
         room = await self._room(origin, room_id)
         if versions is not None and room.version.id not in versions:
             raise IncompatibleVersion(room.version.id)
+        await self._require_no_guard(room_id, user_id, membership)
         content: JSONObject = {"membership": membership}
         if membership == "join":
             authorizer = await self.joining.authorizer(room, user_id)
@@ -91,6 +96,7 @@ class Residence:
 
     async def send_join(self, origin: ServerName, room_id: RoomID, event_id: EventID, pdu: JSONObject) -> Entrance:
         """The user has joined.  Raises Malformed, Forbidden, NotFound."""
+        self.live_rooms.require_open(room_id)
         room = await self._room(origin, room_id)
         event = await self._checked(room, origin, event_id, pdu, "join")
         await self._accept(event)
@@ -108,6 +114,7 @@ class Residence:
 
     async def send_knock(self, origin: ServerName, room_id: RoomID, event_id: EventID, pdu: JSONObject) -> list[Event]:
         """The user has knocked; answers what the room shows of itself.  Raises as ``send_leave``."""
+        self.live_rooms.require_open(room_id)
         room = await self._room(origin, room_id)
         event = await self._checked(room, origin, event_id, pdu, "knock")
         await self._accept(event)
@@ -156,9 +163,14 @@ class Residence:
             await self.joining.authorizer(room, event.sender)
             event = sign_event(event, self.server, self.key)
         try:
-            return await self.checks.check(event)
+            event = await self.checks.check(event)
         except BadSignature as unsigned:
             raise Malformed(unsigned.reason, "signatures", "M_INVALID_PARAM") from unsigned
+        await self._require_no_guard(room.room_id, event.sender, membership)
+        return await self.joining.timeline.recommended(room, event)
+
+    async def _require_no_guard(self, room_id: RoomID, user_id: UserID, membership: str) -> None:
+        await self.joining.timeline.member_guards.check(MemberChange(room_id, user_id, user_id, membership))
 
     async def _accept(self, event: Event) -> None:
         try:

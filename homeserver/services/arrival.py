@@ -41,6 +41,7 @@ class Arrival:
         lock = self.live_rooms.lock(join.room_id)
         await lock.acquire()
         try:
+            self.live_rooms.require_open(join.room_id)
             room = await self.live_rooms.find(join.room_id)
             if room is not None and self.server in room.servers:
                 return False

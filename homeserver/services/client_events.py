@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from attrs import define, field
 
+from homeserver.core.canonical import encode_json
 from homeserver.core.client_events import ClientEvent, serialize
 from homeserver.core.events import Event
-from homeserver.core.identifiers import EventID
+from homeserver.core.identifiers import EventID, RoomID
 from homeserver.core.log import REDACTED, LogEntry, Position
 from homeserver.core.timeline import TimelineEvent, position_of
 from homeserver.services.known_events import KnownEvents
@@ -61,6 +62,13 @@ class ClientEvents:
                 replacing = self._replaced_by.pop(event_id, None)
                 if replacing is not None:
                     self._replacing.pop(replacing, None)
+
+    def forget_room(self, room_id: RoomID, room_nid: int) -> None:
+        """No event of the room is kept in the form that clients see."""
+        named = encode_json({"room_id": room_id})[1:-1]
+        for cache in (self._plain, self._replacing):
+            for event_id in [event_id for event_id, copy in cache.items() if named in copy.head]:
+                del cache[event_id]
 
     async def _serialize(self, event: TimelineEvent) -> ClientEvent:
         copy = serialize(event.event, redacted_because=await self._redaction_of(event))

@@ -22,8 +22,9 @@ from homeserver.services.admission import Redaction, carry_out, event_row
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.live_rooms import LiveRoom, LiveRooms
 from homeserver.services.redactions import Redactions
+from homeserver.services.refusals import NotInRoom
 from homeserver.services.room_states import RoomState, RoomStates
-from homeserver.store import backward_extremities, events, state, waiting_redactions
+from homeserver.store import backward_extremities, events, rooms, state, waiting_redactions
 from homeserver.store.backward_extremities import MissingEvent
 from homeserver.store.database import Database
 from homeserver.store.write import Write
@@ -172,6 +173,10 @@ class History:
 
 def _place(tx: Write, placement: _Placement) -> int:
     """The number of the state before the event."""
+    room = rooms.by_nid(tx.connection, placement.room_nid)
+    if room is None or not room.forward_extremities:
+        # It was deleted meanwhile.
+        raise NotInRoom
     entry = placement.entry
     entry.ordering = placement.ordering if entry.status is Status.ACCEPTED else None
     position = tx.log(STORED, entry.event.room_id, entry.nid if placement.was_outlier else None)

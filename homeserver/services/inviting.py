@@ -15,12 +15,13 @@ from homeserver.core.identifiers import EventID, RoomID, ServerName, UserID, ser
 from homeserver.core.stripped_state import SHOWN_TO_INVITED
 from homeserver.core.timeline import Status
 from homeserver.services.acceptance import Acceptance
+from homeserver.services.alone import NoAppservices
 from homeserver.services.composing import Composer
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.live_rooms import LiveRoom, LiveRooms
 from homeserver.services.member_content import MemberContent
 from homeserver.services.member_guards import MemberChange
-from homeserver.services.ports import RemoteRooms
+from homeserver.services.ports import AppserviceQueries, RemoteRooms
 from homeserver.services.refusals import BadState, Forbidden, NotFound, NotInRoom
 from homeserver.services.timeline import Timeline
 from homeserver.store import users
@@ -40,6 +41,7 @@ class Inviting:
     acceptance: Acceptance
     member_content: MemberContent
     remote: RemoteRooms
+    queries: AppserviceQueries = NoAppservices()
 
     async def invite(
         self,
@@ -65,6 +67,7 @@ class Inviting:
 
     async def invite_as(self, sender: UserID, room_id: RoomID, target: UserID, content: JSONObject) -> EventID:
         """The target is invited by a member event of this *content*; answers its ID.  Raises as ``invite``."""
+        self.live_rooms.require_open(room_id)
         room = await self.live_rooms.load(room_id)
         if sender not in room.joined:
             raise NotInRoom
@@ -77,10 +80,14 @@ class Inviting:
         return await self.timeline.send(room_id, draft)
 
     async def require_accounts(self, targets: Iterable[UserID]) -> None:
-        """Raises NotFound unless all that are of this server have an account."""
+        """Raises NotFound unless all that are of this server have an account; AppserviceSilent."""
         for target in targets:
-            account = await self.database.read(users.by_id, target) if server_of(target) == self.server else None
-            if server_of(target) == self.server and (account is None or account.deactivated):
+            if server_of(target) != self.server:
+                continue
+            account = await self.database.read(users.by_id, target)
+            if account is None and await self.queries.make_user(target):
+                account = await self.database.read(users.by_id, target)
+            if account is None or account.deactivated:
                 raise NotFound(f"There is no user {target}.")
 
     async def room_state(self, room: LiveRoom, sender: UserID) -> list[Event]:
@@ -92,7 +99,7 @@ class Inviting:
     async def _invite_remote(self, room: LiveRoom, draft: Draft, target: UserID) -> EventID:
         # The other server signs the event first; its place may be taken by then, and that is a fork like any.
         await self.timeline.member_guards.check(MemberChange(room.room_id, draft.sender, target, "invite"))
-        invite = await self.composer.compose(room, draft)
+        invite = await self.timeline.recommended(room, await self.composer.compose(room, draft))
         signed = await self.remote.sign_invite(invite, await self.room_state(room, draft.sender))
         status = await self.acceptance.accept(signed)
         if status is not Status.ACCEPTED:

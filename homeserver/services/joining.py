@@ -52,6 +52,7 @@ class Joining:
 
         Raises Forbidden, NotFound, Unreachable.
         """
+        self.live_rooms.require_open(room_id)
         user_id = caller.user_id
         content = await self.member_content.of(user_id, "join", reason)
         if third_party_signed is not None:
@@ -84,6 +85,7 @@ class Joining:
 
         Spec: client-server-api#knocking-on-rooms
         """
+        self.live_rooms.require_open(room_id)
         user_id = caller.user_id
         content = await self.member_content.of(user_id, "knock", reason)
         room = await self.live_rooms.find(room_id)

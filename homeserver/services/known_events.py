@@ -7,7 +7,7 @@ from attrs import define, field
 
 from homeserver.core.canonical import load_json
 from homeserver.core.drafts import Transaction
-from homeserver.core.identifiers import EventID
+from homeserver.core.identifiers import EventID, RoomID
 from homeserver.core.log import REDACTED, LogEntry
 from homeserver.core.pdu import stored_event
 from homeserver.core.timeline import Ordering, Status, TimelineEvent
@@ -134,6 +134,19 @@ class KnownEvents:
         dropped = self._messages.pop(event_id, None) or self._state.pop(event_id, None)
         if dropped is not None:
             self._ids.pop(dropped.nid, None)
+
+    def forget_room(self, room_id: RoomID, room_nid: int) -> None:
+        """No event of the room is in memory."""
+        self._forget_of(self._state, room_id)
+        self._versions.pop(room_nid, None)
+
+    def forget_messages(self, room_id: RoomID, room_nid: int) -> None:
+        """No event of the room that is no state is in memory."""
+        self._forget_of(self._messages, room_id)
+
+    def _forget_of(self, cache: OrderedDict[EventID, TimelineEvent], room_id: RoomID) -> None:
+        for event_id in [event_id for event_id, entry in cache.items() if entry.event.room_id == room_id]:
+            self.forget(event_id)
 
     def follow(self, entries: Sequence[LogEntry]) -> None:
         """What was expected and is in the log is stored; what the entries say was redacted is read afresh."""

@@ -6,7 +6,7 @@ clients reads the store, or memory that follows the log.
 """
 
 from collections import Counter, OrderedDict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final
 
 from attrs import define, field
@@ -102,6 +102,8 @@ class LiveRooms:
 
     database: Database
     rooms_max: int = 2_000
+    gates: list[Callable[[RoomID], None]] = field(init=False, factory=list)
+    """Each raises Forbidden for a room that nobody of this server comes into."""
     _rooms: OrderedDict[RoomID, LiveRoom] = field(init=False, factory=OrderedDict)
     _locks: OrderedDict[RoomID, DeferredLock] = field(init=False, factory=OrderedDict)
 
@@ -142,6 +144,15 @@ class LiveRooms:
     def adopt(self, room: LiveRoom) -> None:
         """*room* is the room from now on."""
         self._rooms[room.room_id] = room
+
+    def require_open(self, room_id: RoomID) -> None:
+        """Raises Forbidden for a room that nobody of this server comes into."""
+        for gate in self.gates:
+            gate(room_id)
+
+    def forget_room(self, room_id: RoomID, room_nid: int) -> None:
+        """The room is read afresh the next time, if it is here still."""
+        self.drop([room_id])
 
     def drop(self, room_ids: Iterable[RoomID]) -> None:
         """The rooms are read afresh the next time."""

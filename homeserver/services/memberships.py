@@ -135,8 +135,11 @@ class Memberships:
             if known is None or not stale:
                 rooms = rooms_of(await self.database.read(memberships.of_user, user_id))
             else:
-                fresh = await self.database.read(memberships.of_user_in, user_id, sorted(stale))
-                rooms = rooms_of([*known.rows.values(), *fresh])
+                asked = frozenset(stale)
+                fresh = await self.database.read(memberships.of_user_in, user_id, sorted(asked))
+                # Of a room that was deleted there is no row any more.
+                kept = (row for row in known.rows.values() if row.room_nid not in asked)
+                rooms = rooms_of([*kept, *fresh])
             # The store may be ahead of what the log's followers have been told.
             await self.tail.reach(rooms.changed_at)
         finally:

@@ -71,6 +71,12 @@ class PushedEvents:
                     found = self._events.get(event.event_id)
         return found
 
+    def forget_room(self, room_id: RoomID, room_nid: int) -> None:
+        """Nothing is in memory of the room."""
+        self._levels.pop(room_nid, None)
+        for event_id in [key for key, pushed in self._events.items() if pushed.event.event.room_id == room_id]:
+            del self._events[event_id]
+
     async def _look_up(self, room_nid: int, event: TimelineEvent, upto: Position) -> Pushed:
         room_id = event.event.room_id
         summary = await self.summaries.of(room_nid, room_id, upto)

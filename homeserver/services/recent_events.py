@@ -112,6 +112,11 @@ class RecentEvents:
                     recent.overtaken = True
                     recent.upto = Ordering(ordering_at(entry.position) - 1)
 
+    def forget_messages(self, room_id: RoomID, room_nid: int) -> None:
+        """The room's newest events are read afresh."""
+        self._rooms.pop(room_id, None)
+        self._last.pop(room_id, None)
+
     def _again(self, stretch: Stretch) -> Window | None:
         """What was answered last in the room, if that is what is asked: who waits for news mostly asks for the same."""
         after, upto, window = self._last.get(stretch.room_id, _NEVER)
@@ -184,6 +189,7 @@ class RecentEvents:
         ]
         events = await self.known.by_ids([event_id for event_ids in wanted for event_id in event_ids])
         return [
-            Window([events[event_id] for event_id in event_ids], len(places) > stretch.limit)
+            # What was purged since its place was read is left out.
+            Window([events[event_id] for event_id in event_ids if event_id in events], len(places) > stretch.limit)
             for stretch, places, event_ids in zip(stretches, found, wanted, strict=True)
         ]

@@ -49,6 +49,10 @@ class Resolution:
             await self._bring(answer.event_ids, events, rejected)
             await self._bring_chains(answer.chain_ids, chains, new)
 
+    def forget_room(self, room_id: RoomID, room_nid: int) -> None:
+        """The room's auth chains are read afresh."""
+        self._chains.pop(room_id, None)
+
     def _chains_of(self, room_id: RoomID) -> AuthChains:
         chains = self._chains.setdefault(room_id, AuthChains())
         self._chains.move_to_end(room_id)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from attrs import define, field
 
 from homeserver.core.identifiers import RoomID
-from homeserver.core.log import EVENT, STATE, LogEntry, Position
+from homeserver.core.log import EVENT, FORGOTTEN, STATE, LogEntry, Position
 from homeserver.services.known_events import KnownEvents
 
 
@@ -31,7 +31,7 @@ class StateMoves:
     def follow(self, entries: Sequence[LogEntry]) -> None:
         """The rooms whose state the entries change, or may change, have moved."""
         for entry in entries:
-            if entry.kind == STATE or (entry.kind == EVENT and self._may_be_state(entry)):
+            if entry.kind in {STATE, FORGOTTEN} or (entry.kind == EVENT and self._may_be_state(entry)):
                 room_id = RoomID(entry.subject)
                 self._moved[room_id] = entry.position
                 self._moved.move_to_end(room_id)

@@ -71,6 +71,10 @@ class Summaries:
         self._keep(room_nid, _Counted(upto, summary))
         return summary
 
+    def forget_room(self, room_id: RoomID, room_nid: int) -> None:
+        """The room's members are counted afresh, if it is here still."""
+        self._counted.pop(room_nid, None)
+
     async def _moved(self, room_nid: int, room_id: RoomID, after: Position, upto: Position) -> bool:
         if not self.moves.may_have_moved(room_id, after):
             return False

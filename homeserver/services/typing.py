@@ -82,6 +82,12 @@ class Typing:
                 return
             yield room_id
 
+    def forget_room(self, room_id: RoomID, room_nid: int) -> None:
+        """Nobody types in the room."""
+        room = self._rooms.pop(room_id, None)
+        if room is not None:
+            _cancel(room)
+
     def _changed(self, room_id: RoomID, room: _RoomTyping) -> None:
         room.serial = self.serial.advance()
         self._rooms.move_to_end(room_id)

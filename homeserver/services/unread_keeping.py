@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 from attrs import define, evolve, field
 from twisted.internet.defer import Deferred
 
-from homeserver.core.identifiers import UserID
+from homeserver.core.identifiers import RoomID, UserID
 from homeserver.core.receipts import READ_TYPES
 from homeserver.core.relations import MAIN_THREAD
 from homeserver.core.unread import NOTHING, Tally
@@ -46,6 +46,11 @@ class UnreadKeeping:
         self._due[key] = tally
         self._schedule()
         return evolve(tally, uncounted=0)
+
+    def forget_room(self, room_id: RoomID, room_nid: int) -> None:
+        """Nothing is put down of the room."""
+        for key in [key for key in self._due if key[1] == room_nid]:
+            del self._due[key]
 
     def write_due(self) -> "Deferred[None]":
         """What was worth it is put down, or was not and is counted again."""

@@ -87,9 +87,10 @@ def room_column_of(table: Table) -> str | None:
 
 def is_found_by(table: Table, column: str) -> bool:
     """Whether an index begins with *column*, so that its rows are found without looking through all."""
-    whole = [index for index in table.indexes if index.dialect_options["sqlite"]["where"] is None]
+    indexes = [index for index in table.indexes if index.dialect_options["sqlite"]["where"] is None]
     unique = [constraint for constraint in table.constraints if isinstance(constraint, UniqueConstraint)]
-    begins = [next(iter(each.columns), None) for each in (table.primary_key, *whole, *unique)]
+    orders = [table.primary_key.columns, *(each.columns for each in indexes), *(each.columns for each in unique)]
+    begins = [next(iter(order), None) for order in orders]
     return any(first is not None and first.name == column for first in begins)
 
 

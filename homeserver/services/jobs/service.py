@@ -101,7 +101,7 @@ class Jobs:
         return await self.database.read(jobs.page, start, limit, state=state, subject=subject)
 
     async def cancel(self, nid: int) -> StoredJob:
-        """The job is over, or is so before its next step.  Raises NotFound, BadState for what must be brought to its end."""
+        """The job is over, or is so before its next step.  Raises NotFound; BadState where it must go on to its end."""
         job = await self.by_id(nid)
         if job.is_over:
             raise BadState(f"The job is over: it is {job.state}.")

@@ -99,6 +99,11 @@ class PusherIndex:
             self._audiences.popitem(last=False)
         return users
 
+    def forget_room(self, room_id: RoomID, room_nid: int) -> None:
+        """The room is looked up afresh: if it comes back it has another number."""
+        self._nids.pop(room_id, None)
+        self._audiences.pop(room_nid, None)
+
     def _add(self, user_id: UserID) -> None:
         if self._users is None:
             return
