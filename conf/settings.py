@@ -19,10 +19,12 @@ from homeserver.services.housekeeping import HousekeepingSettings
 from homeserver.services.login_failures import LoginFailureSettings
 from homeserver.services.mail.settings import EmailSettings
 from homeserver.services.password_hashes import PasswordSettings
+from homeserver.services.policy.settings import PolicySettings
 from homeserver.services.presence import PresenceSettings
 from homeserver.services.pushing.settings import PushSettings
 from homeserver.services.rate_limits import RateLimitSettings
 from homeserver.services.registration import RegistrationSettings
+from homeserver.services.search.settings import SearchSettings
 from homeserver.services.server_notices import ServerNoticesSettings
 from homeserver.services.sessions import SessionSettings
 from homeserver.services.settings import RoomSettings
@@ -100,6 +102,8 @@ class Settings:
     """Whom users find by name."""
     delayed_events: DelayedEventSettings = DelayedEventSettings()
     """Events that clients schedule to be sent later."""
+    search: SearchSettings = SearchSettings()
+    """Whether messages are found by their words."""
     turn: TurnSettings | None = None
     """The TURN servers by which calls find their way. Unset: there are none."""
     federation: FederationSettings = FederationSettings()
@@ -112,6 +116,8 @@ class Settings:
     """The registration files (YAML) of application services."""
     email: EmailSettings | None = None
     """The mail server. Unset: this server sends no mail."""
+    policy: PolicySettings = PolicySettings()
+    """Whom this server keeps away, by the lists that others keep as well."""
     server_notices: ServerNoticesSettings = ServerNoticesSettings()
     """Who tells users what the server has to tell."""
     support: SupportSettings = SupportSettings()

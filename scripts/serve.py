@@ -122,6 +122,7 @@ from homeserver.http.client.reports import ReportEndpoints
 from homeserver.http.client.room_creation import RoomCreationEndpoints
 from homeserver.http.client.room_state import RoomStateEndpoints
 from homeserver.http.client.room_upgrades import RoomUpgradeEndpoints
+from homeserver.http.client.search import SearchEndpoints
 from homeserver.http.client.sending import SendingEndpoints
 from homeserver.http.client.spaces import SpaceEndpoints
 from homeserver.http.client.sync import SyncEndpoints
@@ -221,6 +222,8 @@ from homeserver.services.room_reading import RoomReading
 from homeserver.services.room_states import RoomStates
 from homeserver.services.room_views import RoomViews
 from homeserver.services.rule_owners import RuleOwners
+from homeserver.services.search.indexing import SearchIndexing
+from homeserver.services.search.service import Search
 from homeserver.services.sending import Sending
 from homeserver.services.server_notices import ServerNotices
 from homeserver.services.sessions import Sessions
@@ -397,6 +400,21 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     reading = RoomReading(database, known_events, views, room_states, shown)
     messages = Messages(database, known_events, views, reading, shown, ignored, backfill)
     relating = Relating(database, known_events, views, messages, shown, ignored)
+    search_indexing = SearchIndexing(database, reactor, _opaque_id(), settings.search)
+    tail.follow(search_indexing.follow)
+    search = Search(
+        reactor,
+        database,
+        search_indexing,
+        known_events,
+        memberships,
+        views,
+        messages,
+        reading,
+        shown,
+        aggregations,
+        ignored,
+    )
     directory = Directory(name, database, RemoteDirectory(peers))
     outlines = RoomOutlines(database, known_events, memberships)
     spaces = Spaces(name, reactor, memberships, outlines, aliases, RemoteSpaces(peers, reactor))
@@ -637,6 +655,7 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
         MessageEndpoints(messages),
         RoomStateEndpoints(reading),
         RelationEndpoints(relating),
+        SearchEndpoints(search),
         DirectoryEndpoints(directory),
         SpaceEndpoints(spaces),
         RoomUpgradeEndpoints(upgrading),
@@ -685,6 +704,8 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     parts.push_async_callback(announcements.stop)
     directory_keeping.start()
     parts.push_async_callback(directory_keeping.stop)
+    search_indexing.start()
+    parts.push_async_callback(search_indexing.stop)
     await outbox.start()
     parts.push_async_callback(outbox.stop)
     subscriptions = PolicySubscriptions(settings.policy.lists, policy_rules, joining, aliases, server_notices, reactor)

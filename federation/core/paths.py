@@ -7,6 +7,7 @@ from urllib.parse import quote, urlencode
 FEDERATION_V1: Final = "/_matrix/federation/v1"
 FEDERATION_V2: Final = "/_matrix/federation/v2"
 KEY_V2: Final = "/_matrix/key/v2"
+POLICY_V1: Final = "/_matrix/policy/v1"
 
 Query: TypeAlias = Mapping[str, str | int | Sequence[str]]
 """A parameter's value; several values of one parameter as a sequence."""

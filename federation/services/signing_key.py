@@ -38,20 +38,20 @@ class OwnKeys:
     retired: Mapping[str, RetiredKey]
 
 
-def load_own_keys(data_dir: Path) -> OwnKeys:
+def load_own_keys(data_dir: Path, file_name: str = FILE_NAME, key_name: str | None = None) -> OwnKeys:
     """
-    The keys in the file, which is made with a new key if there is none.
+    The keys in the file, which is made with a new key, of that name or one by chance, if there is none.
 
     Raises Malformed when the file is not of the form.
     """
-    path = data_dir / FILE_NAME
+    path = data_dir / file_name
     try:
         text = path.read_text("ascii")
     except FileNotFoundError:
-        text = _new_line()
+        text = _new_line(key_name)
         _write(path, text)
     except UnicodeDecodeError as error:
-        raise Malformed("This file of signing keys holds more than ASCII.", FILE_NAME) from error
+        raise Malformed("This file of signing keys holds more than ASCII.", file_name) from error
     return parse_own_keys(text)
 
 
@@ -96,9 +96,8 @@ def _is_key(line: str) -> bool:
     return bool(line.strip()) and not line.lstrip().startswith("#")
 
 
-def _new_line() -> str:
-    name = f"a_{secrets.token_hex(4)}"
-    return f"{ALGORITHM} {name} {encode_base64(secrets.token_bytes(SEED_BYTES))}\n"
+def _new_line(name: str | None = None) -> str:
+    return f"{ALGORITHM} {name or 'a_' + secrets.token_hex(4)} {encode_base64(secrets.token_bytes(SEED_BYTES))}\n"
 
 
 def _write(path: Path, text: str) -> None:

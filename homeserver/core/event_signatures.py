@@ -11,6 +11,7 @@ from attrs import evolve
 from homeserver.core.events import Event
 from homeserver.core.hashes import signed_form
 from homeserver.core.identifiers import ServerName, UserID, is_user_id, server_of
+from homeserver.core.policy_servers import POLICY_KEY_ID
 from homeserver.core.signatures import SigningKey, is_signed_base64, signatures_by, with_signature
 from homeserver.core.verdicts import ALLOWED, Denied, Verdict
 
@@ -66,7 +67,11 @@ def check_signatures(event: Event, keys: Mapping[ServerName, Mapping[str, bytes]
 
 def signing_key_ids(event: Event) -> dict[ServerName, frozenset[str]]:
     """The IDs of the keys that claim to have signed *event*, for each server that must have; what to look up."""
-    return {server: frozenset(signatures_by(event.pdu, server)) for server in required_signatures(event)}
+    # A policy server's key is found in the room and nowhere else.
+    return {
+        server: frozenset(signatures_by(event.pdu, server).keys() - {POLICY_KEY_ID})
+        for server in required_signatures(event)
+    }
 
 
 def _takes_up_third_party_invite(event: Event) -> bool:

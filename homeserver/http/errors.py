@@ -63,6 +63,9 @@ REFUSALS: Final[dict[type[Exception], tuple[int, str]]] = {
     r.PingFailed: (502, "M_CONNECTION_FAILED"),
     r.PingTimedOut: (504, "M_CONNECTION_TIMEOUT"),
     r.PingRefused: (502, "M_BAD_STATUS"),
+    r.UnknownPos: (400, "M_UNKNOWN_POS"),
+    r.ConflictingUnsubscription: (409, "M_CONFLICTING_UNSUBSCRIPTION"),
+    r.NotInThread: (400, "M_NOT_IN_THREAD"),
     PeerUnreachable: (404, "M_NOT_FOUND"),
     PeerFault: (404, "M_NOT_FOUND"),
 }

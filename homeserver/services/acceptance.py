@@ -25,6 +25,7 @@ from homeserver.services.admission import Admission, Append, RoomMoved, append
 from homeserver.services.companions import Companion, beside
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.live_rooms import LiveRoom, LiveRooms
+from homeserver.services.policy.recommendations import Recommendations
 from homeserver.services.redactions import Redactions
 from homeserver.services.room_states import RoomState, RoomStates
 from homeserver.store import backward_extremities
@@ -76,6 +77,8 @@ class Acceptance:
     states: RoomStates
     redactions: Redactions
     companions: list[Companion] = field(factory=list)
+    recommendations: Recommendations | None = None
+    """Of the policy servers that rooms use."""
 
     async def accept(self, event: Event, state_before: RoomState | None = None, *, relayed: bool = False) -> Status:
         """
@@ -103,6 +106,7 @@ class Acceptance:
 
         ``written`` of the answer fails with RoomMoved when another process was quicker in the room.
         """
+        event = await self._with_recommendation(event)
         lock = self.live_rooms.lock(event.room_id)
         await lock.acquire()
         try:
@@ -136,6 +140,18 @@ class Acceptance:
             lock.release()
         written.addCallbacks(lambda _: room.note_written(generation + 1), self._undo, errbackArgs=(event,))
         return Begun(entry.status, written)
+
+    async def _with_recommendation(self, event: Event) -> Event:
+        """The event with the signature of the room's policy server, where that is missing and can be had."""
+        if self.recommendations is None:
+            return event
+        room = self.live_rooms.cached(event.room_id) or await self.live_rooms.load(event.room_id)
+        if not self.recommendations.concern(room):
+            return event
+        present = await self.known.by_id(event.event_id)
+        if present is not None and present.status is not Status.OUTLIER:
+            return event
+        return await self.recommendations.complete(room, event)
 
     def _undo(self, failure: Failure, event: Event) -> Failure:
         self.live_rooms.drop([event.room_id])
@@ -252,6 +268,10 @@ class Acceptance:
             verdict = check_event(event, await self._rule_state(event, room.state))
         if isinstance(verdict, Denied):
             return _Judged(Status.SOFT_FAILED, verdict.rule)
+        # Check 7: by the policy server that the room uses now.
+        policy = self.recommendations
+        if policy is not None and policy.concern(room) and not await policy.admit(room, event):
+            return _Judged(Status.SOFT_FAILED, "policy_server")
         return _Judged(Status.ACCEPTED)
 
     async def _rule_state(self, event: Event, state: RoomState) -> dict[StateKey, Event]:

@@ -343,3 +343,21 @@ class PingRefused(PingFailed):
         super().__init__(f"The application service answered {status}.")
         self.status = status
         self.body = body
+
+
+class UnknownPos(Refusal):
+    """A connection of sliding sync is no more, or never was: its client starts anew.  Spec: proposals/4186"""
+
+    reason = "This server does not know that pos, or no longer."
+
+
+class ConflictingUnsubscription(Refusal):
+    """The user has unsubscribed from the thread after what would subscribe them.  Spec: proposals/4306"""
+
+    reason = "The user has unsubscribed from this thread since."
+
+
+class NotInThread(Refusal):
+    """The event that is said to subscribe the user to a thread is not in it.  Spec: proposals/4306"""
+
+    reason = "This event is not in that thread."

@@ -87,7 +87,7 @@ class ServerNotices:
         account = await self._account(user_id)
         if account is None or account.deactivated or user_id == self.user_id:
             raise NotFound(f"There is no user {user_id}.")
-        await self._make_known()
+        await self.introduce()
         # Two notices at once must not make two rooms.
         await self._making.acquire()
         try:
@@ -116,7 +116,8 @@ class ServerNotices:
     async def _account(self, user_id: UserID) -> User | None:
         return await self.database.read(users.by_id, user_id)
 
-    async def _make_known(self) -> None:
+    async def introduce(self) -> None:
+        """The account is there, and is called what the settings say.  Raises BadState where it is somebody's."""
         if self._is_known:
             return
         settings = self.settings

@@ -5,7 +5,7 @@ An event is composed, checked, and handed to the group commit while the room's l
 top of it without waiting for the disk.  Whoever sent it waits for the commit.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from attrs import define, evolve, field
@@ -32,11 +32,14 @@ from homeserver.services.composing import Composer
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.live_rooms import LiveRoom, LiveRooms
 from homeserver.services.member_guards import MemberChange, MemberGuards
+from homeserver.services.policy.recommendations import Recommendations
 from homeserver.services.redactions import Redactions
 from homeserver.store import transactions
 from homeserver.store.database import Database
 from homeserver.store.failures import Duplicate
 
+ASKED_MAX: Final = 3
+"""How often a policy server is asked of one event while others go on in the room; then they wait."""
 ATTEMPTS_MAX: Final = 10
 """How often a write is tried again because another process was quicker in the same room."""
 
@@ -54,6 +57,8 @@ class Timeline:
     """A new one at each call, for the versions that do not name a room after its create event."""
     member_guards: MemberGuards = field(factory=MemberGuards)
     companions: list[Companion] = field(factory=list)
+    recommendations: Recommendations | None = None
+    """Of the policy servers that rooms use."""
     _created_ms: int = field(init=False, default=0)
 
     async def send(self, room_id: RoomID, draft: Draft, besides: Sequence[Beside] = ()) -> EventID:
@@ -80,6 +85,8 @@ class Timeline:
         attempts = ATTEMPTS_MAX
         while True:
             try:
+                if len(drafts) == 1 and self._asks_others(room_id):
+                    return [await self._send_recommended(room_id, drafts[0], besides)]
                 return await self._send_all(room_id, drafts, besides)
             except RoomMoved:
                 attempts -= 1
@@ -144,6 +151,47 @@ class Timeline:
         return None if answer is None else EventID(answer)
 
     async def _send_all(self, room_id: RoomID, drafts: Sequence[Draft], besides: Sequence[Beside]) -> list[EventID]:
+        async def fill(room: LiveRoom, admissions: list[Admission]) -> list[EventID]:
+            return await self._compose_all(room, drafts, admissions, besides)
+
+        return await self._write(room_id, fill)
+
+    def _asks_others(self, room_id: RoomID) -> bool:
+        room = self.live_rooms.cached(room_id)
+        return room is not None and self.recommendations is not None and self.recommendations.concern(room)
+
+    async def _send_recommended(self, room_id: RoomID, draft: Draft, besides: Sequence[Beside]) -> EventID:
+        """As ``_send_all``; others go on in the room while its policy server is asked."""
+        for _ in range(ASKED_MAX):
+            room = await self.live_rooms.load(room_id)
+            present = await self._present(room, draft)
+            if present is not None:
+                return present
+            if draft.type == "m.room.member":
+                await self._check_member(room, draft)
+            event = await self.recommended(room, await self.composer.compose(room, draft))
+
+            async def fill(room: LiveRoom, admissions: list[Admission], event: Event = event) -> list[EventID]:
+                if not _still_fits(room, event):
+                    return []
+                redactions = await self.redactions.by(event, room.state)
+                admissions.append(self._admit(room, event, draft, redactions, besides))
+                return [event.event_id]
+
+            if await self._write(room_id, fill):
+                return event.event_id
+        return (await self._send_all(room_id, [draft], besides))[0]
+
+    async def recommended(self, room: LiveRoom, event: Event) -> Event:
+        """The event with the signature of the policy server that the room uses, if any.  Raises NotRecommended."""
+        if self.recommendations is None or not self.recommendations.concern(room):
+            return event
+        return await self.recommendations.obtain(room, event)
+
+    async def _write(
+        self, room_id: RoomID, fill: Callable[[LiveRoom, list[Admission]], Awaitable[list[EventID]]]
+    ) -> list[EventID]:
+        """What *fill* admits to the room is written; answers what *fill* does."""
         lock = self.live_rooms.lock(room_id)
         await lock.acquire()
         # Held until the write is in the queue, not until it is on the disk.
@@ -151,7 +199,7 @@ class Timeline:
             room = await self.live_rooms.load(room_id)
             admissions: list[Admission] = []
             try:
-                event_ids = await self._compose_all(room, drafts, admissions, besides)
+                event_ids = await fill(room, admissions)
                 written = self._enqueue(room, admissions)
             except BaseException:
                 self._undo(room, admissions)
@@ -178,7 +226,7 @@ class Timeline:
                 continue
             if draft.type == "m.room.member":
                 await self._check_member(room, draft)
-            event = await self.composer.compose(room, draft)
+            event = await self.recommended(room, await self.composer.compose(room, draft))
             redactions = await self.redactions.by(event, room.state)
             admissions.append(self._admit(room, event, draft, redactions, besides))
             event_ids.append(event.event_id)
@@ -217,7 +265,7 @@ class Timeline:
         room.extremities[event.event_id] = event.depth
         changes = {event.key: entry} if event.is_state else {}
         room.apply(dict.fromkeys(changes, event))
-        if len(room.extremities) == 1:
+        if len(room.extremities) == 1 or (not event.is_state and room.is_settled(event.prev_events)):
             room.settle(event.event_id)
         written = (*beside(self.companions, entry), *besides)
         return Admission(entry, changes, redactions=redactions, beside=written)
@@ -246,3 +294,11 @@ class Timeline:
         self.live_rooms.drop([room.room_id])
         for admission in admissions:
             self.known.disappoint(admission.entry.event_id)
+
+
+def _still_fits(room: LiveRoom, event: Event) -> bool:
+    """Whether the event, composed a while ago, can take its place: what it was checked by is as it was then."""
+    if set(event.prev_events) == room.extremities.keys():
+        return True
+    # Beside what came meanwhile a message is a fork that changes nothing; what a state event would, must be resolved.
+    return not event.is_state and room.is_settled(event.prev_events)

@@ -60,12 +60,14 @@ class WellKnownEndpoints:
     """
     *public_baseurl*: where everybody reaches this server; None: it has no such address yet.
 
-    *proposed*: what proposals tell clients beside it.
+    *proposed*: what proposals tell clients beside it.  *policy_key*: by which this server signs as a policy server,
+    unpadded base64; None: it is none.
     """
 
     public_baseurl: str | None
     support: SupportSettings
     proposed: Mapping[str, JSON] = field(factory=dict)
+    policy_key: str | None = None
 
     @operation("getWellknown")
     async def client(self) -> JSONObject:
@@ -82,6 +84,13 @@ class WellKnownEndpoints:
             raise NotFound("Other servers do not reach this server yet.")
         host = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
         return {"m.server": f"{host}:{url.port or HTTPS_PORT}"}
+
+    @operation("getWellknownPolicy")
+    async def policy_server(self) -> JSONObject:
+        """By which key rooms know this server as a policy server.  Raises NotFound."""
+        if self.policy_key is None:
+            raise NotFound("This server is no policy server.")
+        return {"public_keys": {"ed25519": self.policy_key}}
 
     @operation("getWellknownSupport")
     async def support_contacts(self) -> SupportReply:

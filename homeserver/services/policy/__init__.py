@@ -1,0 +1,1 @@
+"""Policy servers, and the policy lists that this server's administrators subscribe to."""
