@@ -38,6 +38,8 @@ from homeserver.services.refusals import UnknownToken
 from tests.spec_schemas import check_response
 
 SERVER = "localhost"
+PROPOSED_PARAMETERS = ("org.matrix.msc4140.delay",)
+"""With these in its query, an operation answers otherwise than the spec says."""
 TOKEN_REFUSALS = ("M_MISSING_TOKEN", "M_UNKNOWN_TOKEN", "M_USER_LOCKED")
 
 
@@ -188,7 +190,8 @@ class Client:
         found = edge.router.find(method.encode(), target.partition("?")[0].encode()) if response.status != 400 else None
         # Wherever a token is asked for it may be missing or bad, though not every operation says so.
         is_token_refused = response.status == 401 and response.json.get("errcode") in TOKEN_REFUSALS
-        if isinstance(found, Found) and is_json and not is_token_refused:
+        is_specified = not any(name in target for name in PROPOSED_PARAMETERS)
+        if isinstance(found, Found) and is_json and is_specified and not is_token_refused:
             check_response(found.route.binding.row, response.status, response.json)
 
 

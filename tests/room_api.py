@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from attrs import define, evolve, field
+from twisted.internet import reactor
 from twisted.internet.task import Clock
 
 from homeserver.core.identifiers import DeviceID, RoomID, ServerName, UserID
@@ -28,6 +29,8 @@ from homeserver.http.client.reports import ReportEndpoints
 from homeserver.http.client.room_creation import RoomCreationEndpoints
 from homeserver.http.client.room_state import RoomStateEndpoints
 from homeserver.http.client.room_upgrades import RoomUpgradeEndpoints
+from homeserver.http.client.search import SearchEndpoints
+from homeserver.http.client.send_options import SendDetour, SendOption
 from homeserver.http.client.sending import SendingEndpoints
 from homeserver.http.client.spaces import SpaceEndpoints
 from homeserver.http.request import EdgeSite
@@ -53,6 +56,8 @@ from homeserver.services.reporting import Reporting
 from homeserver.services.room_outlines import RoomOutlines
 from homeserver.services.room_reading import RoomReading
 from homeserver.services.room_views import RoomViews
+from homeserver.services.search.indexing import SearchIndexing
+from homeserver.services.search.service import Search
 from homeserver.services.sending import Sending
 from homeserver.services.shown_events import ShownEvents
 from homeserver.services.spaces import Spaces
@@ -108,6 +113,21 @@ class RoomAPI:
         shown = ShownEvents(self.clock, self.client_events, aggregations)
         reading = RoomReading(database, known, views, rooms.states, shown)
         self.messages = Messages(database, known, views, reading, shown, self.ignored, peers)
+        self.indexing = SearchIndexing(database, self.clock, "here")
+        self.search = Search(
+            # Nobody moves this clock on in the midst of an answer.
+            reactor,
+            database,
+            self.indexing,
+            known,
+            self.memberships,
+            views,
+            self.messages,
+            reading,
+            shown,
+            aggregations,
+            self.ignored,
+        )
         outlines = RoomOutlines(database, known, self.memberships)
         serial = EphemeralSerial.starting_at(now_ms(self.clock))
         wakeups = Wakeups(self.clock, self.memberships)
@@ -115,21 +135,33 @@ class RoomAPI:
         upgrading = Upgrading(HERE, database, known, live, rooms.timeline, self.aliases, content)
         for follower in (self.memberships, self.client_events, self.ignored):
             rooms.tail.follow(follower.follow)
-        self.site: EdgeSite = a_site(
+        self.sending = Sending(HERE, known, live, rooms.timeline, inviting, self.aliases)
+        self.shown = shown
+        self.send_options: list[SendOption] = []
+        self.send_detours: list[SendDetour] = []
+        self.endpoints: tuple[object, ...] = (
             RoomCreationEndpoints(HERE, ROOM_VERSIONS["12"], Creating(rooms.timeline, inviting, self.aliases, content)),
             MembershipEndpoints(joining, inviting, departing, self.memberships, self.aliases),
-            SendingEndpoints(Sending(HERE, known, live, rooms.timeline, inviting, self.aliases), presence),
+            SendingEndpoints(self.sending, presence, self.send_options, self.send_detours),
             AliasEndpoints(self.aliases),
             MessageEndpoints(self.messages),
             RoomStateEndpoints(reading),
             RelationEndpoints(Relating(database, known, views, self.messages, shown, self.ignored)),
+            SearchEndpoints(self.search),
             DirectoryEndpoints(Directory(HERE, database, peers)),
             SpaceEndpoints(Spaces(HERE, self.clock, self.memberships, outlines, self.aliases, peers)),
             RoomUpgradeEndpoints(upgrading),
             ReportEndpoints(Reporting(HERE, self.clock, database, views, self.messages)),
-            authenticators=token_authenticators(self.tokens),
-            clock=self.clock,
         )
+        self.site = self._a_site()
+
+    def serve(self, *endpoints: object) -> None:
+        """These are served too, to the users that come from now on."""
+        self.endpoints = (*self.endpoints, *endpoints)
+        self.site = self._a_site()
+
+    def _a_site(self) -> EdgeSite:
+        return a_site(*self.endpoints, authenticators=token_authenticators(self.tokens), clock=self.clock)
 
     @property
     def stranger(self) -> Client:
@@ -231,7 +263,11 @@ class RoomAPICase(DatabaseCase):
     async def setUp(self) -> None:  # type: ignore[override]
         super().setUp()
         self.api = RoomAPI(self.database)
+        self.extend(self.api)
         self.alice, self.bob, self.carol = await self.api.users("alice", "bob", "carol")
+
+    def extend(self, api: RoomAPI) -> None:
+        """For cases that serve more."""
 
     def assert_refused(self, status: int, errcode: str, response: Response) -> None:
         """The response is that refusal."""

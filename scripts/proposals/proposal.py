@@ -19,7 +19,7 @@ from federation.http.federation_client import FederationClient
 from federation.services.destinations import Destinations
 from homeserver.core.canonical import JSON
 from homeserver.core.identifiers import ServerName
-from homeserver.http.client.send_options import SendOption
+from homeserver.http.client.send_options import SendDetour, SendOption
 from homeserver.services.client_events import ClientEvents
 from homeserver.services.companions import Companion
 from homeserver.services.ephemeral import EphemeralSerial
@@ -55,6 +55,8 @@ class Ground:
     peers: FederationClient
     destinations: Destinations
     opaque_id: Callable[[], str]
+    send_options: list[SendOption] = field(factory=list)
+    """Those of all proposals, in the end."""
 
 
 class Runner(Protocol):
@@ -80,7 +82,9 @@ class Proposal:
     """Of the log."""
     runners: Sequence[Runner] = ()
     send_options: Sequence[SendOption] = ()
-    """Query parameters of sending."""
+    """Query parameters that change what is sent."""
+    send_detours: Sequence[SendDetour] = ()
+    """Query parameters with which it is not sent."""
     unsigned: Sequence[Unsigned] = ()
     """Of events, as clients see them."""
     companions: Sequence[Companion] = ()
@@ -93,6 +97,8 @@ class Proposal:
 def proposals_on(ground: Ground) -> Proposal:
     """All proposals of the folder together, in the order of their modules' names."""
     every = [module.propose(ground) for module in _modules()]
+    for proposal in every:
+        ground.send_options.extend(proposal.send_options)
     return Proposal(
         features={name: there for proposal in every for name, there in proposal.features.items()},
         endpoints=[endpoint for proposal in every for endpoint in proposal.endpoints],
@@ -100,6 +106,7 @@ def proposals_on(ground: Ground) -> Proposal:
         followers=[follower for proposal in every for follower in proposal.followers],
         runners=[runner for proposal in every for runner in proposal.runners],
         send_options=[option for proposal in every for option in proposal.send_options],
+        send_detours=[detour for proposal in every for detour in proposal.send_detours],
         unsigned=[each for proposal in every for each in proposal.unsigned],
         companions=[companion for proposal in every for companion in proposal.companions],
         capabilities={name: each for proposal in every for name, each in proposal.capabilities.items()},

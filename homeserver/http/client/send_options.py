@@ -1,7 +1,7 @@
 """Query parameters by which proposals change what sending an event means."""
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol, TypeAlias
 
 from attrs import field, frozen
 
@@ -27,15 +27,27 @@ class SendRequest:
     fields: Mapping[str, JSON] = field(factory=dict)
 
 
-@frozen
-class Answered:
-    """Nothing is sent now: this is what the client is told."""
-
-    answer: object
+Parameters: TypeAlias = Mapping[str, Sequence[str]]
+"""Of a query."""
 
 
 class SendOption(Protocol):
-    """One proposal's parameters."""
+    """One proposal's parameters, which change what is sent."""
 
-    async def apply(self, request: SendRequest, query: Mapping[str, Sequence[str]]) -> SendRequest | Answered:
-        """The request as its query changes it.  Raises Malformed, Refusal."""
+    def apply(self, request: SendRequest, query: Parameters) -> SendRequest:
+        """The request as its query changes it.  Raises Malformed."""
+
+
+class SendDetour(Protocol):
+    """One proposal's parameters, with which nothing is sent now."""
+
+    async def answer(self, request: SendRequest, query: Parameters) -> object | None:
+        """What the client is told instead; None: the query does not ask for it.  Raises Malformed, Refusal."""
+
+
+def with_options(request: SendRequest, options: Iterable[SendOption], query: Parameters) -> SendRequest:
+    """The request as all *options* change it.  Raises Malformed."""
+    if query:
+        for option in options:
+            request = option.apply(request, query)
+    return request

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from homeserver.core.canonical import JSONObject
+from homeserver.core.canonical import INTEGER_MAX, JSONObject
 from homeserver.core.identifiers import EventID, RoomID
-from homeserver.http.client.send_options import Answered, SendOption, SendRequest
+from homeserver.core.malformed import Malformed
+from homeserver.http.client.send_options import SendDetour, SendOption, SendRequest, with_options
 from homeserver.http.incoming import Incoming
 from homeserver.http.operation import operation
 from homeserver.http.replies import Raw
@@ -21,11 +22,12 @@ from homeserver.services.sending import NO_EXTRAS, Extras, Sending
 
 @frozen
 class SendingEndpoints:
-    """Messages, state, redactions; *options* are asked in their order."""
+    """Messages, state, redactions."""
 
     sending: Sending
     presence: PresenceBoard
     options: Sequence[SendOption] = ()
+    detours: Sequence[SendDetour] = ()
 
     @operation("sendMessage")
     async def send_message(
@@ -33,12 +35,14 @@ class SendingEndpoints:
     ) -> object:
         """The message is in the room.  Raises NotInRoom, Forbidden."""
         self.presence.active(caller.user_id)
-        request = await self._with_options(SendRequest(caller, room_id, event_type, None, body, txn_id), incoming)
-        if isinstance(request, Answered):
-            return request.answer
+        request = SendRequest(caller, room_id, event_type, None, body, txn_id)
+        request = with_options(request, self.options, incoming.query)
+        answer = await self._detour(request, incoming)
+        if answer is not None:
+            return answer
         return _sent(
             await self.sending.send_message(
-                caller, room_id, event_type, request.content, txn_id, extras=_extras(request)
+                caller, room_id, event_type, request.content, txn_id, stated_ts(caller, incoming), _extras(request)
             )
         )
 
@@ -47,12 +51,14 @@ class SendingEndpoints:
         self, caller: Caller, room_id: RoomID, event_type: str, state_key: str, body: JSONObject, incoming: Incoming
     ) -> object:
         """The state has the entry.  Raises NotInRoom, Forbidden, BadAlias."""
-        request = await self._with_options(SendRequest(caller, room_id, event_type, state_key, body), incoming)
-        if isinstance(request, Answered):
-            return request.answer
+        request = SendRequest(caller, room_id, event_type, state_key, body)
+        request = with_options(request, self.options, incoming.query)
+        answer = await self._detour(request, incoming)
+        if answer is not None:
+            return answer
         return _sent(
             await self.sending.send_state(
-                caller, room_id, event_type, state_key, request.content, extras=_extras(request)
+                caller, room_id, event_type, state_key, request.content, stated_ts(caller, incoming), _extras(request)
             )
         )
 
@@ -64,15 +70,26 @@ class SendingEndpoints:
         content: JSONObject = {"reason": body["reason"]} if isinstance(body.get("reason"), str) else {}
         return _sent(await self.sending.redact(caller, room_id, event_id, txn_id, content))
 
-    async def _with_options(self, request: SendRequest, incoming: Incoming) -> SendRequest | Answered:
-        if not incoming.query:
-            return request
-        for option in self.options:
-            changed = await option.apply(request, incoming.query)
-            if isinstance(changed, Answered):
-                return changed
-            request = changed
-        return request
+    async def _detour(self, request: SendRequest, incoming: Incoming) -> object | None:
+        for detour in self.detours if incoming.query else ():
+            answer = await detour.answer(request, incoming.query)
+            if answer is not None:
+                return answer
+        return None
+
+
+def stated_ts(caller: Caller, incoming: Incoming) -> int | None:
+    """
+    When an application service says that the event was sent; None: now.  Raises Malformed.
+
+    Spec: application-service-api#timestamp-massaging
+    """
+    stated = incoming.query.get("ts")
+    if not stated or caller.appservice_id is None:
+        return None
+    if not stated[0].isascii() or not stated[0].isdigit() or len(stated[0]) > 16 or int(stated[0]) > INTEGER_MAX:
+        raise Malformed("This must be a time in milliseconds since 1970.", "ts", "M_INVALID_PARAM")
+    return int(stated[0])
 
 
 def _extras(request: SendRequest) -> Extras:
