@@ -97,4 +97,7 @@ class PolicyRequests:
 
 
 def _room_id(pdu: JSONObject) -> RoomID:
-    return parse_room_id(pdu.get("room_id"))
+    try:
+        return parse_room_id(pdu.get("room_id"))
+    except Malformed as malformed:
+        raise Malformed(malformed.reason, "room_id") from malformed
