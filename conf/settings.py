@@ -13,6 +13,7 @@ from homeserver.http.client.wellknown import SupportSettings
 from homeserver.http.outbound import OutboundSettings
 from homeserver.http.settings import HTTPSettings, ListenerSettings
 from homeserver.services.account_data import AccountDataSettings
+from homeserver.services.appservices.settings import AppserviceTrafficSettings
 from homeserver.services.administration.actions import AdministrationSettings
 from homeserver.services.delayed_events.settings import DelayedEventSettings
 from homeserver.services.housekeeping import HousekeepingSettings
@@ -114,6 +115,8 @@ class Settings:
     """Push notifications: what the push gateways that users' apps name are told."""
     appservices: tuple[Path, ...] = ()
     """The registration files (YAML) of application services."""
+    appservice_traffic: AppserviceTrafficSettings = AppserviceTrafficSettings()
+    """How application services are told what happens."""
     email: EmailSettings | None = None
     """The mail server. Unset: this server sends no mail."""
     policy: PolicySettings = PolicySettings()

@@ -15,6 +15,7 @@ import structlog
 from attrs import evolve, field, frozen
 from twisted.internet.defer import Deferred, TimeoutError
 
+from conf.appservices import read_registrations
 from conf.reading import SettingsError
 from conf.settings import Settings
 from e2ee.http.client.cross_signing import CrossSigningEndpoints
@@ -25,6 +26,7 @@ from e2ee.http.client.to_device import ToDeviceEndpoints
 from e2ee.http.peers import PeersKeys
 from e2ee.http.server import ServerKeyEndpoints
 from e2ee.services.announcements import Announcements
+from e2ee.services.appservices import EncryptionForAppservices
 from e2ee.services.bells import DeviceListBells
 from e2ee.services.belongings import EncryptionBelongings
 from e2ee.services.cross_signing import CrossSigning
@@ -96,11 +98,13 @@ from homeserver.http.admin.registration_tokens import RegistrationTokenEndpoints
 from homeserver.http.admin.reports import AdminReportEndpoints
 from homeserver.http.admin.server import ServerEndpoints
 from homeserver.http.admin.users import UserEndpoints
+from homeserver.http.appservices import HTTPAppservices
 from homeserver.http.authentication import token_authenticators
 from homeserver.http.client.account import AccountEndpoints
 from homeserver.http.client.account_data import AccountDataEndpoints, TagEndpoints
 from homeserver.http.client.admin import AdminEndpoints
 from homeserver.http.client.aliases import AliasEndpoints
+from homeserver.http.client.appservices import AppserviceEndpoints
 from homeserver.http.client.capabilities import CapabilityEndpoints
 from homeserver.http.client.devices import DeviceEndpoints
 from homeserver.http.client.directory import DirectoryEndpoints
@@ -126,6 +130,7 @@ from homeserver.http.client.search import SearchEndpoints
 from homeserver.http.client.sending import SendingEndpoints
 from homeserver.http.client.spaces import SpaceEndpoints
 from homeserver.http.client.sync import SyncEndpoints
+from homeserver.http.client.third_party_networks import ThirdPartyNetworkEndpoints
 from homeserver.http.client.turn import TurnEndpoints
 from homeserver.http.client.typing import TypingEndpoints
 from homeserver.http.client.user_directory import UserDirectoryEndpoints
@@ -157,7 +162,13 @@ from homeserver.services.administration.statistics import About, Statistics
 from homeserver.services.administration.whois import WhoIs
 from homeserver.services.aggregations import Aggregations
 from homeserver.services.aliases import Aliases
-from homeserver.services.alone import NoAppservices
+from homeserver.services.appservices.gathering import Shown
+from homeserver.services.appservices.networks import Networks
+from homeserver.services.appservices.pinging import Pinging
+from homeserver.services.appservices.queries import Queries
+from homeserver.services.appservices.queue import Surroundings as AppserviceSurroundings
+from homeserver.services.appservices.roster import Roster
+from homeserver.services.appservices.traffic import Ephemerals, Traffic
 from homeserver.services.arrival import Arrival
 from homeserver.services.capabilities import Capabilities
 from homeserver.services.client_events import ClientEvents
@@ -336,7 +347,16 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     )
     ring = KeyRing(name, keys, known_keys, reactor)
     checks = PduChecks(ring)
-    appservices = NoAppservices()
+
+    # Application services: who they are, and asking them for what only they can make.
+    roster = Roster(read_registrations(settings.appservices, name), database, reactor)
+    await roster.start()
+    database.subscribe(roster.follow)
+    # Where they are an administrator has said: that may well be this machine.
+    appservice_client = outbound_client(reactor, names, evolve(settings.outbound, allow_private_addresses=True))
+    parts.push_async_callback(appservice_client.close)
+    appservice_requests = HTTPAppservices(appservice_client, settings.appservice_traffic)
+    queries = Queries(roster, appservice_requests, reactor)
 
     # Rooms: what is in them, and how events get in.
     known_events = KnownEvents(database)
@@ -377,9 +397,9 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     memberships = Memberships(database, tail)
     tail.follow(memberships.follow)
     member_content = MemberContent(name, database)
-    aliases = Aliases(name, database, known_events, live_rooms, remote_rooms)
+    aliases = Aliases(name, database, known_events, live_rooms, remote_rooms, roster, queries)
     inviting = Inviting(
-        name, database, known_events, live_rooms, composer, timeline, acceptance, member_content, remote_rooms
+        name, database, known_events, live_rooms, composer, timeline, acceptance, member_content, remote_rooms, queries
     )
     joining = Joining(name, known_events, live_rooms, timeline, memberships, member_content, remote_rooms)
     departing = Departing(name, database, known_events, live_rooms, timeline, memberships, member_content, remote_rooms)
@@ -423,7 +443,7 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     hashes = PasswordHashes(settings.passwords)
     last_seen = LastSeen(database, reactor)
     parts.push_async_callback(last_seen.flush)
-    access_tokens = AccessTokens(database, reactor, appservices, last_seen)
+    access_tokens = AccessTokens(database, reactor, roster, last_seen)
     database.subscribe(access_tokens.follow)
     belongings = EncryptionBelongings()
     sessions = Sessions(database, reactor, settings.sessions, access_tokens, DeviceErasure([belongings]))
@@ -432,10 +452,10 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     interactive_secret = _interactive_secret(keys)
     stages: list[Stage] = [Dummy(), Password(credentials), RegistrationToken(database, reactor)]
     interactive_auth = InteractiveAuth(interactive_secret, database, reactor, stages)
-    logins = Logins(database, reactor, credentials, sessions, interactive_auth, appservices)
+    logins = Logins(database, reactor, credentials, sessions, interactive_auth, roster)
     registration_settings = evolve(settings.registration, enabled=settings.registration_is_open)
     registration = Registration(
-        name, registration_settings, database, reactor, hashes, sessions, interactive_auth, appservices
+        name, registration_settings, database, reactor, hashes, sessions, interactive_auth, roster
     )
     passwords = Passwords(database, hashes, sessions, interactive_auth)
     third_party_ids = ThirdPartyIDs(database, reactor, interactive_auth)
@@ -443,7 +463,7 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
 
     # Accounts: what belongs to one.
     devices = Devices(database, reactor, sessions, interactive_auth)
-    profiles = Profiles(name, database, own_members, RemoteProfiles(peers))
+    profiles = Profiles(name, database, own_members, RemoteProfiles(peers), queries)
     push_rules = PushRuleBook(database)
     database.subscribe(push_rules.follow)
     user_directory = UserDirectory(name, database, memberships, settings.user_directory)
@@ -505,6 +525,7 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
             memberships=memberships,
             timeline=timeline,
             sending=sending,
+            account_data=account_data,
             serial=serial,
             wakeups=wakeups,
             client_events=client_events,
@@ -555,10 +576,30 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     for push_follower in (badges, pushing):
         tail.follow(push_follower.follow)
 
+    # Application services: what they are told, and what they tell of their networks.
+    traffic = Traffic(
+        roster.registrations,
+        AppserviceSurroundings(
+            database,
+            reactor,
+            appservice_requests,
+            EncryptionForAppservices(database),
+            settings.appservice_traffic,
+            _opaque_id(),
+            _dice,
+        ),
+        Shown(database, tail, known_events, client_events, reactor),
+        memberships,
+        Ephemerals(typing, presence, serial),
+    )
+    if traffic.queues:
+        tail.follow(traffic.follow)
+    networks = Networks(roster, appservice_requests, database, reactor)
+
     # Other servers: what they send, what they ask, and what they are told.
     ephemeral = EphemeralReceiver(reactor, live_rooms, access, typing, receipts, presence)
     receivers = {**ephemeral.receivers(), **EncryptionEdus(remote_lists, to_device).receivers()}
-    invitations = Invitations(name, keys.current, database, checks, live_rooms, access, timeline.member_guards)
+    invitations = Invitations(name, keys.current, database, checks, live_rooms, access, timeline.member_guards, queries)
     inbox = Inbox(checks, ancestry, acceptance, known_events, live_rooms, access, entering, invitations, receivers)
     residence = Residence(
         name,
@@ -604,15 +645,13 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
         passwords,
         profiles,
         deactivation,
-        appservices,
+        roster,
         (server_notices.user_id,),
     )
     parts.push_async_callback(accounts.stop)
     notice_rounds = NoticeRounds(database, server_notices)
     parts.push_async_callback(notice_rounds.stop)
-    about = About(
-        name, version("folkmoot"), python_version(), settings.database.url.partition(":")[0], now_ms(reactor)
-    )
+    about = About(name, version("folkmoot"), python_version(), settings.database.url.partition(":")[0], now_ms(reactor))
     administration = (
         UserEndpoints(accounts, standing),
         PossessionEndpoints(Possessions(database, reactor, sessions, devices, memberships)),
@@ -657,6 +696,8 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
         RelationEndpoints(relating),
         SearchEndpoints(search),
         DirectoryEndpoints(directory),
+        AppserviceEndpoints(Pinging(roster, appservice_requests, traffic, reactor), networks),
+        ThirdPartyNetworkEndpoints(networks),
         SpaceEndpoints(spaces),
         RoomUpgradeEndpoints(upgrading),
         ReportEndpoints(Reporting(name, reactor, database, views, messages)),
@@ -713,6 +754,8 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     parts.callback(subscriptions.stop)
     await pushing.start()
     parts.push_async_callback(pushing.stop)
+    await traffic.start()
+    parts.push_async_callback(traffic.stop)
     for runner in proposals.runners:
         await runner.start()
         parts.push_async_callback(runner.stop)

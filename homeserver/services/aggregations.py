@@ -82,6 +82,14 @@ class Aggregations:
         bundles = {event_id: await self._bundle(event_id, found, now_ms) for event_id in parents}
         return {event_id: bundle for event_id, bundle in bundles.items() if bundle}
 
+    async def newest_edits(self, view: RoomView, events: Iterable[TimelineEvent]) -> Mapping[EventID, TimelineEvent]:
+        """{event ID: what replaces it for the reader} of those of *events* that are replaced."""
+        originals = {event.event_id: event for event in events if not event.event.is_state}
+        if not originals:
+            return {}
+        edited = (await self.database.read(relations.kinds_of, view.room_nid, originals)).get(REPLACE, ())
+        return await self._edits(view, await self.ignored.of(view.user_id), originals, edited)
+
     async def _bundle(self, event_id: EventID, found: _Found, now_ms: int) -> JSONObject:
         bundle: JSONObject = {}
         edit = found.edits.get(event_id)

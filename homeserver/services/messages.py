@@ -55,6 +55,16 @@ class PageRequest:
     filter: EventFilter = EVERYTHING
 
 
+@frozen(eq=False)
+class Surroundings:
+    """What came before an event, the nearest first, and after it; and the tokens from which to page on either way."""
+
+    start: PaginationToken
+    end: PaginationToken
+    before: Sequence[Seen]
+    after: Sequence[Seen]
+
+
 @define(eq=False)
 class _Walk:
     """A walk through a timeline, from *place*: the ordering that the last token named."""
@@ -115,24 +125,38 @@ class Messages:
     ) -> JSONObject:
         """An event among what came just before and after it.  Raises NotFound, NotInRoom."""
         view = await self.views.open(caller, room_id)
-        event, membership = await self._visible(view, event_id)
-        place = _place(event)
+        seen = await self._visible(view, event_id)
         limit = min(limit, LIMIT_MAX)
-        older = PageRequest(backward=True, filter=wanted)
-        newer = PageRequest(backward=False, filter=wanted)
-        before = await self._walk(view, older, Ordering(place - 1), None, limit // 2)
-        after = await self._walk(view, newer, place, None, limit - limit // 2)
-        last = after.found[-1][0] if after.found else event
-        senders = {entry.event.sender for entry, _ in [*before.found, (event, membership), *after.found]}
+        around = await self.around(view, seen[0], limit // 2, limit - limit // 2, wanted)
+        last = around.after[-1][0] if around.after else seen[0]
+        senders = {entry.event.sender for entry, _ in [*around.before, seen, *around.after]}
         members = senders if wanted.lazy_load_members else None
         return {
-            "start": str(PaginationToken(before.place)),
-            "end": str(PaginationToken(after.place)),
-            "events_before": await self.shown.timeline(view, before.found),
-            "event": (await self.shown.timeline(view, [(event, membership)]))[0],
-            "events_after": await self.shown.timeline(view, after.found),
+            "start": str(around.start),
+            "end": str(around.end),
+            "events_before": await self.shown.timeline(view, around.before),
+            "event": (await self.shown.timeline(view, [seen]))[0],
+            "events_after": await self.shown.timeline(view, around.after),
             "state": await self.reading.state_at(view, last, wanted, members),
         }
+
+    async def around(
+        self,
+        view: RoomView,
+        event: TimelineEvent,
+        before: int,
+        after: int,
+        wanted: EventFilter = EVERYTHING,
+        *,
+        backfills: int = BACKFILLS_MAX,
+    ) -> Surroundings:
+        """What surrounds an event of the room: so many before, and so many after it."""
+        place = _place(event)
+        older = PageRequest(backward=True, filter=wanted)
+        newer = PageRequest(backward=False, filter=wanted)
+        back = await self._walk(view, older, Ordering(place - 1), None, before, backfills)
+        forth = await self._walk(view, newer, place, None, after, backfills)
+        return Surroundings(PaginationToken(back.place), PaginationToken(forth.place), back.found, forth.found)
 
     async def event(self, caller: Caller, room_id: RoomID, event_id: EventID) -> JSON:
         """One event.  Raises NotFound, also where the caller may not see it."""
@@ -191,7 +215,13 @@ class Messages:
         raise NotFound("There is no such event, or you may not see it.")
 
     async def _walk(
-        self, view: RoomView, request: PageRequest, place: Ordering, to: PaginationToken | None, limit: int
+        self,
+        view: RoomView,
+        request: PageRequest,
+        place: Ordering,
+        to: PaginationToken | None,
+        limit: int,
+        backfills: int = BACKFILLS_MAX,
     ) -> _Walk:
         ignored = await self.ignored.of(view.user_id)
         if request.backward:
@@ -200,7 +230,7 @@ class Messages:
         else:
             stop = view.newest if to is None else min(to.ordering, view.newest)
         hides = not request.filter.unlimited or request.filter.asks_relations
-        walk = _Walk(view, request, ignored, place, stop, limit, hides=hides)
+        walk = _Walk(view, request, ignored, place, stop, limit, hides=hides, backfills_left=backfills)
         steps = STEPS_MAX
         while walk.missing > 0 and not walk.ended and steps:
             steps -= 1

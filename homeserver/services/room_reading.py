@@ -99,11 +99,22 @@ class RoomReading:
 
     async def members_at(self, view: RoomView, event: TimelineEvent, members: Collection[UserID]) -> list[JSON]:
         """The member events of some, as they were after *event*."""
-        assert event.ordering is not None, "an event of a timeline has a place"
         keys = [(MEMBER, user_id) for user_id in sorted(members)]
-        at = position_of(event.ordering)
+        at = position_of(_place(event))
         found = await self.database.read(windows.entry_ids, view.room_nid, keys, at)
         return await self._shown(view, [event_id for event_id in found.values() if event_id is not None])
+
+    async def profiles_at(self, view: RoomView, event: TimelineEvent, members: Collection[UserID]) -> JSONObject:
+        """``{user id: name and avatar}`` of members, as they were after *event*."""
+        keys = [(MEMBER, user_id) for user_id in sorted(members)]
+        at = Position(min(view.upto, position_of(_place(event))))
+        found = await self.database.read(windows.entry_ids, view.room_nid, keys, at)
+        events = await self.known.by_ids([event_id for event_id in found.values() if event_id is not None])
+        return {
+            entry.event.state_key: _named(entry.event.content)
+            for entry in events.values()
+            if entry.event.state_key is not None
+        }
 
     async def _entry(self, view: RoomView, key: StateKey) -> TimelineEvent:
         event_id = await self.database.read(windows.entry_id, view.room_nid, key, view.upto)
@@ -116,6 +127,15 @@ class RoomReading:
         ids = list(event_ids)
         events = await self.known.by_ids(ids)
         return await self.shown.state(view, [events[event_id] for event_id in ids])
+
+
+def _named(content: Mapping[str, JSON]) -> JSONObject:
+    return {name: value for name in _SHOWN_OF_MEMBERS if isinstance(value := content.get(name), str)}
+
+
+def _place(event: TimelineEvent) -> Ordering:
+    assert event.ordering is not None, "an event of a timeline has a place"
+    return event.ordering
 
 
 def _profile(content: Mapping[str, JSON]) -> JSONObject:

@@ -1,6 +1,6 @@
 """Where consumers of the log are, and which of several processes does a consumer's work."""
 
-from sqlalchemy import Connection, bindparam, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, or_, select, update
 
 from homeserver.core.log import Position
 from homeserver.store.prepared import Prepared, upsert
@@ -20,6 +20,8 @@ _HOLD = Prepared(
     .values(holder=bindparam("who"), held_until_ms=bindparam("until"))
 )
 _HOLDER = Prepared(select(c.c.holder).where(c.c.consumer == bindparam("consumer")))
+_MOVE = Prepared(update(c).where(c.c.consumer == bindparam("which")).values(position=bindparam("upto")))
+_REMOVE = Prepared(delete(c).where(c.c.consumer == bindparam("which")))
 _RELEASE = Prepared(
     update(c)
     .where(c.c.consumer == bindparam("which"), c.c.holder == bindparam("who"))
@@ -42,6 +44,16 @@ def holder_of(tx: Connection, consumer: str) -> str | None:
 def advance(tx: Write, consumer: str, position: Position) -> None:
     """The consumer has worked the log in up to *position*."""
     tx.run(_ADVANCE, consumer=consumer, position=position, holder=None, held_until_ms=None)
+
+
+def move(tx: Write, consumer: str, position: Position) -> None:
+    """A consumer that there is has worked the log in up to *position*; whose work it is stays as it is."""
+    tx.run(_MOVE, which=consumer, upto=position)
+
+
+def remove(tx: Write, consumer: str) -> None:
+    """There is no such consumer: it does not keep the log from being trimmed."""
+    tx.run(_REMOVE, which=consumer)
 
 
 def hold(tx: Write, consumer: str, holder: str, now_ms: int, until_ms: int) -> bool:

@@ -1,0 +1,230 @@
+"""
+The index of texts follows the log: sending costs nothing for it, and a search first works in what is not in it yet.
+
+A step is one transaction that any process may do, if no other has done it before.  So a search never waits for the
+lease, which only says whose work it is to keep up while nobody searches.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import structlog
+from attrs import define, field
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from homeserver.core.log import EVENT, STORED, LogEntry, Position
+from homeserver.core.search_words import WORDS_VERSION
+from homeserver.services.clock import Clock, now_ms
+from homeserver.services.search.settings import SearchSettings
+from homeserver.store import cursors, log, search
+from homeserver.store.database import Database
+from homeserver.store.failures import DatabaseFailure
+from homeserver.store.search import Harvest
+from homeserver.store.write import Write
+
+logger = structlog.get_logger(__name__)
+
+CONSUMER: Final = "search"
+FOLLOWED: Final = frozenset({EVENT, STORED})
+LEASE_SECONDS: Final = 60.0
+POSITIONS_AT_ONCE: Final = 500
+"""Worked in in one transaction, so that others can write in between."""
+SHORT: Final = 10
+"""Texts that are stored in passing, together with what others write."""
+WAITED_FOR_MAX: Final = 20_000
+"""Positions that a search works in first; of a larger backlog it is told what is there already."""
+BEGINNING: Final = Position(0)
+UNUSABLE: Final = Position(-1)
+"""Where the cursor is while the index has to be emptied."""
+
+
+@define(eq=False)
+class SearchIndexing:
+    """Works the log in, from ``start`` to ``stop``."""
+
+    database: Database
+    clock: Clock
+    holder: str
+    """Of this process, like no other's."""
+    settings: SearchSettings = SearchSettings()
+    _timer: Any = field(init=False, default=None)
+    _working: "Deferred[None] | None" = field(init=False, default=None)
+    _behind: bool = field(init=False, default=False)
+    _running: bool = field(init=False, default=False)
+    _rewritten: float | None = field(init=False, default=None)
+
+    def start(self) -> None:
+        """What happened before is worked in too."""
+        self._running = True
+        self._plan()
+
+    async def stop(self) -> None:
+        """Nothing is under way any more, and another process may go on at once."""
+        self._running = False
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        if self._working is not None:
+            await _end_of(self._working)
+        try:
+            await self.database.write(cursors.release, CONSUMER, self.holder)
+        except DatabaseFailure as failure:
+            # Another process waits until the lease is over.
+            logger.warning("the search index is not handed over", reason=str(failure))
+
+    def follow(self, entries: Sequence[LogEntry]) -> None:
+        """There is work when any of *entries* may have a text."""
+        if self._running and self.settings.enabled and any(entry.kind in FOLLOWED for entry in entries):
+            self._plan()
+
+    async def catch_up(self) -> None:
+        """All that was written before is found; but not all of it where the index is far behind."""
+        head = await self.database.read(log.head)
+        while True:
+            position = await self.database.read(cursors.position_of, CONSUMER)
+            if position is None:
+                position = await self.database.write(_enter)
+            if position < BEGINNING or head - position > WAITED_FOR_MAX:
+                return
+            if position >= head:
+                return
+            await self._step(position, head)
+
+    async def keep_up(self) -> bool:
+        """The same to the end, with all that has to be done before and after; False: that is another process's work."""
+        if not self.settings.enabled:
+            return await self._switch_off()
+        while self._running:
+            now = now_ms(self.clock)
+            position = await self.database.write(_hold, self.holder, now, now + int(LEASE_SECONDS * 1000))
+            if position is None:
+                return False
+            if position == UNUSABLE:
+                if not await self._clear():
+                    return True
+                await self.database.write(_advance, UNUSABLE, BEGINNING)
+                continue
+            head = await self.database.read(log.head)
+            if position >= head:
+                break
+            await self._steps(position, head)
+        await self._rewrite()
+        return True
+
+    async def _steps(self, position: Position, head: Position) -> None:
+        """The index is further on, by as much as surely fits into a lease."""
+        until = self.clock.seconds() + LEASE_SECONDS / 4
+        while position < head and self._running and self.clock.seconds() < until:
+            position = await self._step(position, head)
+
+    async def _step(self, position: Position, head: Position) -> Position:
+        """Up to where the log is worked in now, by this process or another."""
+        upto = Position(min(position + POSITIONS_AT_ONCE, head))
+        found = await self.database.scan(search.harvest, position, upto)
+        write = self.database.write if len(found.documents) <= SHORT else self.database.write_long
+        await write(_store, position, found)
+        return upto
+
+    async def _clear(self) -> bool:
+        """Nothing is in the index; False: stopped before."""
+        while await self.database.write_long(_clear):
+            if not self._running:
+                return False
+        return True
+
+    async def _switch_off(self) -> bool:
+        if await self.database.read(cursors.position_of, CONSUMER) is not None:
+            await self.database.write(cursors.advance, CONSUMER, UNUSABLE)
+            if await self._clear():
+                # A consumer that never moves would keep the log from being trimmed.
+                await self.database.write(cursors.remove, CONSUMER)
+        return True
+
+    async def _rewrite(self) -> None:
+        """What was erased is gone from the disk too, if it is time for that."""
+        now = self.clock.seconds()
+        if self._rewritten is not None and now - self._rewritten < self.settings.erase_hours * 3600:
+            return
+        self._rewritten = now
+        if not (await self.database.read(search.upkeep))[1]:
+            return
+        begin = True
+        while self._running and await self.database.write_long(search.rewrite, begin=begin):
+            begin = False
+
+    def _plan(self) -> None:
+        if self._working is not None:
+            self._behind = True
+        elif self._timer is None or not self._timer.active():
+            self._timer = self.clock.callLater(self.settings.delay_seconds, self._begin)
+
+    def _begin(self) -> None:
+        self._behind = False
+        self._working = Deferred.fromCoroutine(self._work())
+        self._working.addErrback(_report).addCallback(self._rest)
+
+    async def _work(self) -> None:
+        try:
+            is_ours = await self.keep_up()
+        except DatabaseFailure as failure:
+            logger.warning("the search index falls behind", reason=str(failure))
+            is_ours = False
+        if not is_ours:
+            # Whoever has the work may end before it is done.
+            self._timer = self.clock.callLater(LEASE_SECONDS, self._begin) if self._running else None
+
+    def _rest(self, _: object) -> None:
+        self._working = None
+        if self._behind and self._running:
+            self._plan()
+
+
+def _hold(tx: Write, holder: str, now: int, until: int) -> Position | None:
+    """Up to where the log is worked in, if that is *holder*'s work now; None: it is another's."""
+    position = _enter(tx)
+    return position if cursors.hold(tx, CONSUMER, holder, now, until) else None
+
+
+def _enter(tx: Write) -> Position:
+    """Up to where the log is worked in; an index of other words than today's has to be emptied."""
+    position = cursors.position_of(tx.connection, CONSUMER)
+    is_current = search.upkeep(tx.connection)[0] == WORDS_VERSION
+    if position is None:
+        position = BEGINNING if is_current and search.is_empty(tx.connection) else UNUSABLE
+        cursors.advance(tx, CONSUMER, position)
+    elif not is_current:
+        position = UNUSABLE
+        cursors.move(tx, CONSUMER, position)
+    return position
+
+
+def _store(tx: Write, position: Position, found: Harvest) -> None:
+    if cursors.position_of(tx.connection, CONSUMER) == position:
+        search.store(tx, found.documents)
+        cursors.move(tx, CONSUMER, found.upto)
+
+
+def _advance(tx: Write, position: Position, upto: Position) -> None:
+    if cursors.position_of(tx.connection, CONSUMER) == position:
+        cursors.move(tx, CONSUMER, upto)
+
+
+def _clear(tx: Write) -> bool:
+    if cursors.position_of(tx.connection, CONSUMER) != UNUSABLE:
+        # Another process was quicker, and fills it again.
+        return False
+    return search.clear(tx)
+
+
+def _report(failure: Failure) -> None:
+    logger.error("the search index could not be kept", failure=failure.getTraceback())
+
+
+async def _end_of(work: "Deferred[None]") -> None:
+    ended: Deferred[None] = Deferred()
+
+    def end(result: None) -> None:
+        ended.callback(None)
+
+    work.addCallback(end)
+    await ended
