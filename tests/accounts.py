@@ -6,7 +6,7 @@ from attrs import define, field
 from twisted.internet.task import Clock
 
 from homeserver.core.canonical import JSON, JSONObject
-from homeserver.core.identifiers import DeviceID, ServerName, UserID, server_of
+from homeserver.core.identifiers import DeviceID, RoomAlias, ServerName, UserID, server_of
 from homeserver.core.profiles import Profile
 from homeserver.core.versions import V12
 from homeserver.http.authentication import token_authenticators
@@ -106,6 +106,9 @@ class FakeAppservices:
 
     def owns(self, appservice_id: str, user_id: UserID) -> bool:
         return appservice_id == "bridge" and user_id.startswith("@_bridge")
+
+    def is_alias_reserved(self, alias: RoomAlias, appservice_id: str | None) -> bool:
+        return alias.startswith("#_bridge") == (appservice_id is None)
 
 
 @define

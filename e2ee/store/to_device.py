@@ -74,6 +74,11 @@ def acknowledge(tx: Write, user_id: UserID, device_id: DeviceID, upto: int, now:
             tx.log(TO_DEVICE, user_id)
 
 
+def forget(tx: Write, user_id: UserID, device_id: DeviceID, upto: int) -> None:
+    """The messages up to *upto* are gone: they were delivered otherwise than by a sync."""
+    tx.run(_REMOVE, who=user_id, device=device_id, upto=upto)
+
+
 def drop_oldest(tx: Write, user_id: UserID, device_id: DeviceID, kept: int) -> int:
     """At most *kept* messages wait for the device; says how many were dropped."""
     position = _NEWEST_DROPPED.scalar(tx.connection, who=user_id, device=device_id, kept=kept)

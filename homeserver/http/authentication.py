@@ -55,7 +55,8 @@ class AccessTokenAuthenticator:
 
     async def _caller(self, incoming: Incoming, token: str) -> Caller:
         asserted_user = incoming.query.get("user_id")
-        asserted_device = incoming.query.get("device_id")
+        # The second as in proposal 3202, which it came from.
+        asserted_device = incoming.query.get("device_id") or incoming.query.get("org.matrix.msc3202.device_id")
         return await self.tokens.caller(
             token,
             incoming.info,

@@ -60,6 +60,7 @@ class AccessTokens:
         if known is None or known.fresh_until_ms <= now:
             asserted = await self.appservices.caller(token, user_id=user_id, device_id=device_id)
             if asserted is not None:
+                self.last_seen.note(asserted, info, now)
                 return asserted
             known = await self._look_up(token_hash, now)
         if known.expires_ms is not None and known.expires_ms <= now:

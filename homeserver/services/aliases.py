@@ -12,11 +12,12 @@ from attrs import define
 from homeserver.core.auth_events import CREATE, POWER_LEVELS
 from homeserver.core.identifiers import RoomAlias, RoomID, ServerName, UserID, server_of
 from homeserver.core.power_levels import power_levels_of
+from homeserver.services.alone import NoAppservices
 from homeserver.services.callers import Caller
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.live_rooms import LiveRoom, LiveRooms
-from homeserver.services.ports import RemoteRooms
-from homeserver.services.refusals import AliasTaken, Forbidden, InvalidParameter, NotFound, NotInRoom
+from homeserver.services.ports import AppserviceQueries, Appservices, RemoteRooms
+from homeserver.services.refusals import AliasTaken, Exclusive, Forbidden, InvalidParameter, NotFound, NotInRoom
 from homeserver.store import room_aliases, rooms
 from homeserver.store.database import Database
 from homeserver.store.write import Write
@@ -34,6 +35,8 @@ class Aliases:
     known: KnownEvents
     live_rooms: LiveRooms
     remote: RemoteRooms
+    appservices: Appservices = NoAppservices()
+    queries: AppserviceQueries = NoAppservices()
 
     async def resolve(self, alias: RoomAlias) -> tuple[RoomID, Sequence[ServerName]]:
         """The room, and servers that know it.  Raises NotFound, Unreachable."""
@@ -42,23 +45,35 @@ class Aliases:
         return await self.resolve_local(alias)
 
     async def resolve_local(self, alias: RoomAlias) -> tuple[RoomID, Sequence[ServerName]]:
-        """The room that an alias of this server points to, and servers that know it.  Raises NotFound."""
+        """
+        The room that an alias of this server points to, and servers that know it.  Raises NotFound, AppserviceSilent.
+        """
         stored = await self.database.read(room_aliases.by_alias, alias)
+        if stored is None and await self.queries.make_room(alias):
+            stored = await self.database.read(room_aliases.by_alias, alias)
         if stored is None:
             raise NotFound(f"The alias {alias} points to no room.")
         room = await self.live_rooms.find(stored.room_id)
         present = [] if room is None else [server for server, _ in room.servers.most_common(CANDIDATES_MAX)]
         return stored.room_id, list(dict.fromkeys([*present, *stored.servers]))
 
-    async def require_free(self, alias: RoomAlias) -> None:
-        """Raises AliasTaken, InvalidParameter for an alias of another server."""
+    async def require_free(self, alias: RoomAlias, appservice_id: str | None = None) -> None:
+        """Raises AliasTaken, Exclusive, InvalidParameter for an alias of another server."""
         self._require_ours(alias)
+        self._require_allowed(alias, appservice_id)
         if await self.database.read(room_aliases.by_alias, alias) is not None:
             raise AliasTaken
 
-    async def create(self, creator: UserID, alias: RoomAlias, room_id: RoomID) -> None:
-        """The alias points to the room.  Raises AliasTaken, InvalidParameter, NotInRoom."""
+    async def create(
+        self, creator: UserID, alias: RoomAlias, room_id: RoomID, appservice_id: str | None = None
+    ) -> None:
+        """
+        The alias points to the room.  Raises AliasTaken, Exclusive, InvalidParameter, NotInRoom.
+
+        *appservice_id*: of the application service that speaks for the creator.
+        """
         self._require_ours(alias)
+        self._require_allowed(alias, appservice_id)
         room = await self.live_rooms.load(room_id)
         if creator not in room.joined:
             raise NotInRoom
@@ -66,12 +81,19 @@ class Aliases:
             raise AliasTaken
 
     async def delete(self, caller: Caller, alias: RoomAlias) -> None:
-        """The alias points nowhere.  Raises NotFound, Forbidden for who neither made it nor runs the room."""
+        """
+        The alias points nowhere.  Raises NotFound, Exclusive, Forbidden for who neither made it nor runs the room.
+        """
         self._require_ours(alias)
+        if not caller.is_admin and caller.appservice_id is None:
+            self._require_allowed(alias, None)
         stored = await self.database.read(room_aliases.by_alias, alias)
         if stored is None:
             raise NotFound(f"The alias {alias} points to no room.")
-        if stored.creator != caller.user_id and not caller.is_admin:
+        is_managed = caller.appservice_id is not None and not self.appservices.is_alias_reserved(
+            alias, caller.appservice_id
+        )
+        if stored.creator != caller.user_id and not caller.is_admin and not is_managed:
             room = await self.live_rooms.find(stored.room_id)
             if room is None or not await self._may_change(room, caller.user_id):
                 raise Forbidden("You may delete only aliases that you made.")
@@ -115,6 +137,10 @@ class Aliases:
         event_id = room.state.get(("m.room.history_visibility", ""))
         entry = None if event_id is None else await self.known.by_id(event_id)
         return entry is not None and entry.event.content.get("history_visibility") == "world_readable"
+
+    def _require_allowed(self, alias: RoomAlias, appservice_id: str | None) -> None:
+        if self.appservices.is_alias_reserved(alias, appservice_id):
+            raise Exclusive("This alias is an application service's to make.")
 
     def _require_ours(self, alias: RoomAlias) -> None:
         if server_of(alias) != self.server:

@@ -30,12 +30,16 @@ class Creating:
     aliases: Aliases
     member_content: MemberContent
 
-    async def create(self, request: RoomRequest, *, published: bool = False) -> RoomID:
+    async def create(
+        self, request: RoomRequest, *, published: bool = False, appservice_id: str | None = None
+    ) -> RoomID:
         """
         The room exists, with its alias, and everybody is invited who could be.
 
-        Raises AliasTaken; InvalidRoomState for what the request's own power levels refuse; NotFound for an invited user
-        that does not exist, InviteBlocked for one of this server who does not want that; Malformed.  What other servers
+        *appservice_id*: of the application service that speaks for the creator.
+
+        Raises AliasTaken, Exclusive; InvalidRoomState for what the request's own power levels refuse; NotFound for an
+        invited user that does not exist, InviteBlocked for one of this server who does not want that; Malformed.  What other servers
         refuse is raised when the room is there, and all others are invited.
         """
         content = await self.member_content.of(request.creator, "join")
@@ -43,13 +47,13 @@ class Creating:
         for target in request.invited:
             await self.timeline.member_guards.check(MemberChange(NEW_ROOM, request.creator, target, "invite"))
         if request.alias is not None:
-            await self.aliases.require_free(request.alias)
+            await self.aliases.require_free(request.alias, appservice_id)
         try:
             room_id = await self.timeline.create(evolve(request, member_content=content))
         except Forbidden as refusal:
             raise InvalidRoomState(refusal.reason) from refusal
         if request.alias is not None:
-            await self.aliases.create(request.creator, request.alias, room_id)
+            await self.aliases.create(request.creator, request.alias, room_id, appservice_id)
         if published:
             await self.aliases.publish(room_id)
         await self._invite_all(request, room_id)

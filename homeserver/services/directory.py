@@ -6,15 +6,14 @@ Spec: client-server-api#published-room-directory
 
 from attrs import define
 
+from homeserver.core.appservices.networks import parse_instance_id
 from homeserver.core.canonical import JSON, JSONObject
 from homeserver.core.identifiers import ServerName
 from homeserver.core.room_directory import ROOMS_DEFAULT, ROOMS_MAX, RoomPlace, RoomQuery, parse_room_place
 from homeserver.services.ports import RemoteDirectory
 from homeserver.store import room_summaries
 from homeserver.store.database import Database
-from homeserver.store.room_summaries import RoomSummary
-
-NO_ROOMS: JSONObject = {"chunk": [], "total_room_count_estimate": 0}
+from homeserver.store.room_summaries import ALL_NETWORKS, MATRIX, Network, RoomSummary
 
 
 @define(eq=False)
@@ -33,9 +32,9 @@ class Directory:
 
     async def local_page(self, query: RoomQuery) -> JSONObject:
         """A page of this server's directory, for its users and for other servers.  Raises Malformed."""
+        network = ALL_NETWORKS if query.include_all_networks else MATRIX
         if query.third_party_instance_id is not None and not query.include_all_networks:
-            # No application service bridges to any network.
-            return NO_ROOMS
+            network = Network(*parse_instance_id(query.third_party_instance_id))
         since = None if query.since is None else parse_room_place(query.since)
         backward = since is not None and since.backward
         limit = ROOMS_DEFAULT if query.limit is None else min(query.limit, ROOMS_MAX)
@@ -47,12 +46,13 @@ class Directory:
             limit=limit + 1,
             backward=backward,
             room_types=query.room_types,
+            network=network,
         )
         more = len(found) > limit
         shown = (found[1:] if backward else found[:limit]) if more else found
         answer: JSONObject = {
             "chunk": [_shown(room) for room in shown],
-            "total_room_count_estimate": await self.database.read(room_summaries.public_count),
+            "total_room_count_estimate": await self.database.read(room_summaries.public_count, network),
         }
         if shown and (more or backward):
             answer["next_batch"] = str(RoomPlace(shown[-1].joined_members, shown[-1].room_nid))

@@ -5,7 +5,9 @@ It starts at the time of the start in milliseconds, so that it only grows over r
 one change a millisecond.
 """
 
-from attrs import define
+from collections.abc import Callable
+
+from attrs import define, field
 
 
 @define(eq=False)
@@ -14,6 +16,8 @@ class EphemeralSerial:
 
     start: int
     head: int
+    listeners: list[Callable[[], None]] = field(factory=list)
+    """Called at every change."""
 
     @classmethod
     def starting_at(cls, now_ms: int) -> "EphemeralSerial":
@@ -23,6 +27,8 @@ class EphemeralSerial:
     def advance(self) -> int:
         """The serial of one more change."""
         self.head += 1
+        for listener in self.listeners:
+            listener()
         return self.head
 
     def knows(self, serial: int) -> bool:

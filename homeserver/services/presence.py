@@ -161,6 +161,14 @@ class PresenceBoard:
             if other == user_id or not known.rooms.isdisjoint(rooms.joined.keys()):
                 yield other, known.shown
 
+    def changed_since(self, serial: int) -> Iterator[tuple[UserID, Presence, frozenset[RoomID]]]:
+        """Those that changed after *serial*, the latest first, with the rooms they were in."""
+        for user_id in reversed(self._users):
+            known = self._users[user_id]
+            if known.serial <= serial:
+                return
+            yield user_id, known.shown, known.rooms
+
     def present_in(self, room_ids: frozenset[RoomID]) -> Iterator[tuple[UserID, Presence]]:
         """The presence of all who are in one of the rooms and not offline."""
         for user_id, known in self._users.items():

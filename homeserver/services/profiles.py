@@ -10,8 +10,9 @@ from homeserver.core.canonical import JSON
 from homeserver.core.identifiers import ServerName, UserID, server_of
 from homeserver.core.log import PROFILE
 from homeserver.core.profiles import DISPLAY_NAME, SHOWN_IN_ROOMS, Profile, check_size, is_unset
+from homeserver.services.alone import NoAppservices
 from homeserver.services.callers import Caller
-from homeserver.services.ports import PeerFault, PeerUnreachable, RemoteProfiles, RoomMembers
+from homeserver.services.ports import AppserviceQueries, PeerFault, PeerUnreachable, RemoteProfiles, RoomMembers
 from homeserver.services.refusals import Forbidden, GuestsForbidden, NotFound, Unreachable
 from homeserver.store import profiles, users
 from homeserver.store.database import Database
@@ -26,6 +27,7 @@ class Profiles:
     database: Database
     room_members: RoomMembers
     remote: RemoteProfiles
+    queries: AppserviceQueries = NoAppservices()
 
     async def of(self, user_id: UserID) -> Profile:
         """The whole profile of a user of any server.  Raises NotFound, Unreachable."""
@@ -42,10 +44,12 @@ class Profiles:
         return profile[field]
 
     async def local(self, user_id: UserID) -> Profile:
-        """The whole profile of a user of this server.  Raises NotFound."""
+        """The whole profile of a user of this server.  Raises NotFound, AppserviceSilent."""
         profile = await self.database.read(profiles.of_user, user_id)
         if not profile and await self.database.read(users.by_id, user_id) is None:
-            raise NotFound("There is no such user.")
+            if not await self.queries.make_user(user_id):
+                raise NotFound("There is no such user.")
+            profile = await self.database.read(profiles.of_user, user_id)
         return profile
 
     async def set_field(self, caller: Caller, user_id: UserID, field: str, value: JSON) -> None:

@@ -23,7 +23,7 @@ from homeserver.services.clock import Clock, now_ms
 from homeserver.services.interactive_auth import InteractiveAuth, Request
 from homeserver.services.password_hashes import PasswordHashes
 from homeserver.services.ports import Appservices
-from homeserver.services.refusals import Exclusive, Forbidden, Reserved, Taken
+from homeserver.services.refusals import Exclusive, Forbidden, Reserved, Taken, UnknownToken
 from homeserver.services.sessions import NewSession, Opened, PreparedSession, Sessions
 from homeserver.services.third_party_ids import claim_address
 from homeserver.store import accepted_policies, registration_tokens, users
@@ -139,15 +139,19 @@ class Registration:
         """
         An account in the namespace of the application service whose *token* this is.
 
-        Raises Forbidden, Exclusive, Taken; Malformed.  Spec: application-service-api#server-admin-style-permissions
+        Raises UnknownToken, Exclusive, Taken; Malformed.
+        Spec: application-service-api#server-admin-style-permissions
         """
         caller = await self.appservices.caller(token, user_id=None, device_id=None)
         if caller is None or caller.appservice_id is None:
-            raise Forbidden("This is no token of an application service.")
+            raise UnknownToken("This is no token of an application service.")
         if new.username is None:
             raise Malformed("An application service names its users.", "username", "M_MISSING_PARAM")
-        user_id = self._user_id(new.username)
-        if not self.appservices.owns(caller.appservice_id, user_id):
+        # As it is: a service that was given another name would not know its own user.
+        user_id = user_id_of(new.username, self.server)
+        if not self.appservices.owns(caller.appservice_id, user_id) or self.appservices.is_reserved(
+            user_id, caller.appservice_id
+        ):
             raise Exclusive("The name is not in the namespaces of this application service.")
         account = NewAccount(user_id, None, now_ms(self.clock), appservice_id=caller.appservice_id)
         return await self._make(_Account(account, None if new.session is None else self.sessions.prepare(new.session)))

@@ -13,6 +13,7 @@ from homeserver.core.auth_events import CREATE, POWER_LEVELS
 from homeserver.core.canonical import JSON, JSONObject
 from homeserver.core.drafts import Draft, Transaction
 from homeserver.core.identifiers import (
+    DeviceID,
     EventID,
     RoomAlias,
     RoomID,
@@ -198,6 +199,9 @@ def _is_remote_invite(content: JSONObject, state_key: str, server: ServerName) -
 
 
 def _transaction(caller: Caller, transaction_id: str | None) -> Transaction | None:
-    if transaction_id is None or caller.device_id is None:
+    if transaction_id is None:
         return None
-    return Transaction(caller.device_id, transaction_id)
+    if caller.device_id is not None:
+        return Transaction(caller.device_id, transaction_id)
+    # Application services speak without a device, and number what they send all the same.
+    return None if caller.appservice_id is None else Transaction(DeviceID(f"|{caller.appservice_id}"), transaction_id)

@@ -55,7 +55,9 @@ def last(tx: Connection, appservice_id: str) -> StoredTransaction | None:
     if row is None:
         return None
     serial, upto, body, recipients = row
-    return StoredTransaction(serial, Position(upto), None if body is None else bytes(body), tuple(load_json(recipients)))
+    return StoredTransaction(
+        serial, Position(upto), None if body is None else bytes(body), tuple(load_json(recipients))
+    )
 
 
 def begin(tx: Write, appservice_id: str, transaction: StoredTransaction) -> None:

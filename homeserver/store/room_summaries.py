@@ -2,16 +2,36 @@
 
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from attrs import frozen
-from sqlalchemy import Connection, Select, bindparam, delete, func, or_, select, tuple_, update
+from sqlalchemy import Connection, Select, bindparam, delete, exists, func, or_, select, tuple_, update
 
 from homeserver.core.identifiers import RoomAlias, RoomID
 from homeserver.store.prepared import Prepared, PreparedIn, Row, upsert
+from homeserver.store.schema.appservices import network_rooms as n
 from homeserver.store.schema.rooms import room_summaries as s
 from homeserver.store.schema.rooms import rooms
 from homeserver.store.write import Write
+
+
+@frozen
+class Network:
+    """Whose directory is meant: that of a network which an application service bridges to."""
+
+    appservice_id: str
+    network_id: str
+    scope: str = "one"
+
+    @property
+    def params(self) -> dict[str, str]:
+        """What the statements are told of it."""
+        return {"bridge": self.appservice_id, "network": self.network_id} if self.scope == "one" else {}
+
+
+MATRIX: Final = Network("", "", "matrix")
+"""What is published here, whatever the networks show."""
+ALL_NETWORKS: Final = Network("", "", "all")
 
 
 @frozen
@@ -41,7 +61,14 @@ _REPLACE = upsert(s)
 _BY_NIDS = PreparedIn(lambda nids: _select().where(s.c.room_nid.in_(nids)))
 _DELETE = Prepared(delete(s).where(s.c.room_nid == bindparam("which")))
 # A room that everybody has left is not to be found.
-_PUBLIC = rooms.c.is_public & rooms.c.blocked.is_(False) & (s.c.joined_members > 0)
+_SHOWN = rooms.c.blocked.is_(False) & (s.c.joined_members > 0)
+_OF_NETWORKS = exists().where(n.c.room_nid == s.c.room_nid)
+_OF_NETWORK = _OF_NETWORKS.where(n.c.appservice_id == bindparam("bridge"), n.c.network_id == bindparam("network"))
+_PUBLIC = {
+    "matrix": _SHOWN & rooms.c.is_public,
+    "all": _SHOWN & (rooms.c.is_public | _OF_NETWORKS),
+    "one": _SHOWN & _OF_NETWORK,
+}
 _TERM = or_(
     s.c.name.ilike(bindparam("like"), escape="\\"),
     s.c.topic.ilike(bindparam("like"), escape="\\"),
@@ -53,9 +80,9 @@ _ABOVE = tuple_(bindparam("members"), bindparam("nid")) < _PLACE
 
 
 @cache
-def _page(*, searched: bool, backward: bool, types: int | None, untyped: bool) -> Prepared:
+def _page(scope: str, *, searched: bool, backward: bool, types: int | None, untyped: bool) -> Prepared:
     """*types*: how many types of rooms are wanted; None: all of them.  *untyped*: rooms without a type are."""
-    wanted = [_PUBLIC, _ABOVE if backward else _BELOW]
+    wanted = [_PUBLIC[scope], _ABOVE if backward else _BELOW]
     if searched:
         wanted.append(_TERM)
     if types is not None:
@@ -65,7 +92,10 @@ def _page(*, searched: bool, backward: bool, types: int | None, untyped: bool) -
     return Prepared(_select().where(*wanted).order_by(*order).limit(bindparam("limit")))
 
 
-_COUNT = Prepared(select(func.count()).select_from(s.join(rooms, rooms.c.nid == s.c.room_nid)).where(_PUBLIC))
+_COUNT = {
+    scope: Prepared(select(func.count()).select_from(s.join(rooms, rooms.c.nid == s.c.room_nid)).where(condition))
+    for scope, condition in _PUBLIC.items()
+}
 _SET = {
     column.name: Prepared(update(s).where(s.c.room_nid == bindparam("which")).values({column.name: bindparam("new")}))
     for column in s.c
@@ -115,6 +145,7 @@ def public(
     limit: int,
     backward: bool = False,
     room_types: frozenset[str | None] | None = None,
+    network: Network = MATRIX,
 ) -> list[RoomSummary]:
     """
     The first *limit* published rooms after a place ``(joined members, room nid)``, the most members first.
@@ -124,7 +155,7 @@ def public(
     type; None itself: any.
     """
     start = after if after is not None else ((-1, -1) if backward else (2**62, 2**62))
-    params: dict[str, Any] = {"members": start[0], "nid": start[1], "limit": limit}
+    params: dict[str, Any] = {"members": start[0], "nid": start[1], "limit": limit, **network.params}
     if term is not None:
         escaped = term.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         params["like"] = f"%{escaped}%"
@@ -133,15 +164,19 @@ def public(
         params[f"type_{index}"] = name
     untyped = room_types is not None and None in room_types
     statement = _page(
-        searched=term is not None, backward=backward, types=None if types is None else len(types), untyped=untyped
+        network.scope,
+        searched=term is not None,
+        backward=backward,
+        types=None if types is None else len(types),
+        untyped=untyped,
     )
     found = [_summary(row) for row in statement.all(tx, **params)]
     return found[::-1] if backward else found
 
 
-def public_count(tx: Connection) -> int:
+def public_count(tx: Connection, network: Network = MATRIX) -> int:
     """How many rooms are published."""
-    return int(_COUNT.scalar(tx))
+    return int(_COUNT[network.scope].scalar(tx, **network.params))
 
 
 def _summary(row: Row) -> RoomSummary:

@@ -45,10 +45,10 @@ class AliasEndpoints:
 
     @operation("setRoomAlias")
     async def set_room_alias(self, caller: Caller, room_alias: RoomAlias, body: AliasBody) -> Empty:
-        """The alias points to the room.  Raises AliasTaken, InvalidParameter, NotInRoom."""
+        """The alias points to the room.  Raises AliasTaken, Exclusive, InvalidParameter, NotInRoom."""
         if caller.is_guest:
             raise GuestsForbidden
-        await self.aliases.create(caller.user_id, room_alias, body.room_id)
+        await self.aliases.create(caller.user_id, room_alias, body.room_id, caller.appservice_id)
         return Empty()
 
     @operation("deleteRoomAlias")

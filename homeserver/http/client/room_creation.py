@@ -64,7 +64,9 @@ class RoomCreationEndpoints:
             raise GuestsForbidden
         if body.invite_3pid:
             raise InvalidParameter("This server cannot invite by address: it asks no identity server.")
-        room_id = await self.creating.create(self._request(caller, body), published=body.visibility == "public")
+        room_id = await self.creating.create(
+            self._request(caller, body), published=body.visibility == "public", appservice_id=caller.appservice_id
+        )
         return {"room_id": room_id}
 
     def _request(self, caller: Caller, body: CreateRoomBody) -> RoomRequest:

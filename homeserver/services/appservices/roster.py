@@ -12,7 +12,7 @@ from attrs import define, field, frozen
 
 from homeserver.core.appservices.registration import Registration
 from homeserver.core.identifiers import DeviceID, RoomAlias, UserID
-from homeserver.core.log import DEVICE_LIST, LogEntry
+from homeserver.core.log import ACCOUNT, DEVICE_LIST, LogEntry
 from homeserver.core.tokens import TokenHash, hash_of
 from homeserver.services.callers import Caller
 from homeserver.services.clock import Clock, now_ms
@@ -31,8 +31,7 @@ FRESH_MS: Final = 60_000
 @define(eq=False)
 class _Known:
     fresh_until_ms: int
-    is_admin: bool
-    devices: frozenset[DeviceID]
+    account: "_Account"
 
 
 @define(eq=False)
@@ -73,15 +72,17 @@ class Roster:
         speaker = registration.sender if user_id is None else user_id
         if not registration.owns(speaker):
             raise Forbidden("This user is not in the namespaces of this application service.")
-        known = await self._account(speaker, registration)
-        if device_id is not None and device_id not in known.devices:
+        account = await self._account(speaker)
+        if device_id is not None and device_id not in account.devices:
             raise UnknownDevice
         return Caller(
             speaker,
             device_id,
-            is_admin=known.is_admin,
+            is_admin=account.is_admin,
             appservice_id=registration.id,
             is_rate_limited=registration.rate_limited and speaker != registration.sender,
+            is_locked=account.is_locked,
+            is_suspended=account.is_suspended,
         )
 
     def is_reserved(self, user_id: UserID, appservice_id: str | None) -> bool:
@@ -105,30 +106,32 @@ class Roster:
         return registration is not None and not registration.holds_alias(alias)
 
     def follow(self, entries: Iterable[LogEntry]) -> None:
-        """Users whose devices changed, or whose accounts did together with these, are looked up afresh."""
+        """Users whose devices or accounts changed are looked up afresh."""
         for entry in entries:
-            if entry.kind == DEVICE_LIST:
+            if entry.kind in {ACCOUNT, DEVICE_LIST}:
                 self._known.pop(UserID(entry.subject), None)
 
-    async def _account(self, user_id: UserID, registration: Registration) -> _Known:
+    async def _account(self, user_id: UserID) -> "_Account":
         known, now = self._known.get(user_id), now_ms(self.clock)
         if known is not None and known.fresh_until_ms > now:
-            return known
+            return known.account
         account = await self.database.read(_account_of, user_id)
         if account is None:
             raise Forbidden("This user is not registered.")
         if account.deactivated:
             raise Deactivated
-        known = self._known[user_id] = _Known(now + FRESH_MS, account.is_admin, account.devices)
+        self._known[user_id] = _Known(now + FRESH_MS, account)
         self._known.move_to_end(user_id)
         while len(self._known) > KNOWN_MAX:
             self._known.popitem(last=False)
-        return known
+        return account
 
 
 @frozen
 class _Account:
     is_admin: bool
+    is_locked: bool
+    is_suspended: bool
     deactivated: bool
     devices: frozenset[DeviceID]
 
@@ -137,7 +140,8 @@ def _account_of(tx: Snapshot, user_id: UserID) -> _Account | None:
     user = users.by_id(tx, user_id)
     if user is None:
         return None
-    return _Account(user.is_admin, user.deactivated, frozenset(devices.ids_of(tx, user_id)))
+    own = frozenset(devices.ids_of(tx, user_id))
+    return _Account(user.is_admin, user.locked, user.suspended, user.deactivated, own)
 
 
 def _reserves(registration: Registration, alias: RoomAlias) -> bool:

@@ -140,8 +140,11 @@ class RegistrationTests(DatabaseCase):
             await self.registration.register_for_appservice(user, "as_token", INFO)
         with self.assertRaises(Exclusive):
             await self.registration.register_for_appservice(evolve(user, username="alice"), "as_token", INFO)
-        with self.assertRaises(Forbidden):
+        with self.assertRaises(UnknownToken):
             await self.registration.register_for_appservice(user, "no_token", INFO)
+        with self.assertRaises(Malformed):
+            # A service that was given another name would not know its own user.
+            await self.registration.register_for_appservice(evolve(user, username="_bridge_X"), "as_token", INFO)
         with self.assertRaises(Malformed):
             await self.registration.register_for_appservice(evolve(user, username=None), "as_token", INFO)
 
