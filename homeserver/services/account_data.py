@@ -4,6 +4,7 @@ What users' clients keep with the server, for the account or for one room.
 Spec: client-server-api#client-config
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from attrs import define, field, frozen, validators
@@ -37,11 +38,16 @@ class AccountData:
     database: Database
     push_rules: PushRuleBook
     settings: AccountDataSettings = AccountDataSettings()
+    is_none: Callable[[JSONObject], bool] = lambda _: False
+    """Whether a content means that there is none."""
 
     async def set(self, user_id: UserID, room_id: RoomID | None, type_: str, content: JSONObject) -> None:
         """Data of that type is kept.  Raises ServerManaged, TooLarge."""
         if type_ in SERVER_MANAGED:
             raise ServerManaged(f"{type_} cannot be set here: the server manages it.")
+        if self.is_none(content):
+            await self.database.write(delete_account_data, user_id, room_id or GLOBAL, type_)
+            return
         text = self.encoded(content)
         await self.database.write(write_account_data, user_id, room_id or GLOBAL, type_, text)
 
@@ -70,3 +76,9 @@ def write_account_data(tx: Write, user_id: UserID, room_id: str, type_: str, con
     """
     position = tx.log(ACCOUNT_DATA, user_id)
     account_data.replace(tx, user_id, room_id, type_, content, position)
+
+
+def delete_account_data(tx: Write, user_id: UserID, room_id: str, type_: str) -> None:
+    """There is no such content; if there was, all of the user's clients hear of it."""
+    if account_data.content(tx.connection, user_id, room_id, type_) is not None:
+        account_data.replace(tx, user_id, room_id, type_, None, tx.log(ACCOUNT_DATA, user_id))

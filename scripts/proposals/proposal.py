@@ -20,6 +20,7 @@ from federation.services.destinations import Destinations
 from homeserver.core.canonical import JSON
 from homeserver.core.identifiers import ServerName
 from homeserver.http.client.send_options import SendDetour, SendOption
+from homeserver.services.account_data import AccountData
 from homeserver.services.client_events import ClientEvents
 from homeserver.services.companions import Companion
 from homeserver.services.ephemeral import EphemeralSerial
@@ -49,6 +50,7 @@ class Ground:
     memberships: Memberships
     timeline: Timeline
     sending: Sending
+    account_data: AccountData
     serial: EphemeralSerial
     wakeups: Wakeups
     client_events: ClientEvents

@@ -10,7 +10,7 @@ CHANGES = st.lists(st.tuples(st.sampled_from("abcdef"), st.none() | st.integers(
 
 @given(CHANGES, st.integers(0, 50))
 def test_what_is_due_is_what_was_said_last(changes: list[tuple[str, int | None]], now: int) -> None:
-    """Whatever was set and discarded before, each event is due once, at its last time, and in the order of the times."""
+    """Whatever was set and discarded before, each event is due once, at its last time, in the order of the times."""
     dues, expected = Dues(), dict[str, int]()
     for name, at in changes:
         if at is None:
