@@ -43,4 +43,4 @@ SUBJECTS = (
     threads,
     users,
 )
-SCHEMA = Schema("homeserver", METADATA, "homeserver.store.migrations.versions", "homeserver_0011")
+SCHEMA = Schema("homeserver", METADATA, "homeserver.store.migrations.versions", "homeserver_0012")
