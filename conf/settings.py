@@ -8,6 +8,7 @@ from attrs import Attribute, field, frozen
 
 from federation.services.settings import FederationSettings
 from homeserver.core.identifiers import ServerName
+from homeserver.http.client.rtc_transports import RTCSettings
 from homeserver.http.client.turn import TurnSettings
 from homeserver.http.client.wellknown import SupportSettings
 from homeserver.http.outbound import OutboundSettings
@@ -105,6 +106,8 @@ class Settings:
     """Events that clients schedule to be sent later."""
     search: SearchSettings = SearchSettings()
     """Whether messages are found by their words."""
+    rtc: RTCSettings = RTCSettings()
+    """Calls of many: what carries them."""
     turn: TurnSettings | None = None
     """The TURN servers by which calls find their way. Unset: there are none."""
     federation: FederationSettings = FederationSettings()

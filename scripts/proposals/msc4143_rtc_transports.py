@@ -1,0 +1,14 @@
+"""Where calls are carried: MSC4143 and MSC4195."""
+
+from homeserver.http.client.rtc_transports import RTC_FOCI, RTCTransportEndpoints
+from scripts.proposals.proposal import Ground, Proposal
+
+
+def propose(ground: Ground) -> Proposal:
+    """Clients are told by an endpoint, and the older ones by what is well known."""
+    rtc = ground.settings.rtc
+    return Proposal(
+        features={"org.matrix.msc4143": True},
+        endpoints=(RTCTransportEndpoints(rtc),),
+        well_known={RTC_FOCI: rtc.to_json()} if rtc.transports else {},
+    )
