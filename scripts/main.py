@@ -12,6 +12,7 @@ import click
 from conf.reading import SettingsError, read_settings
 from conf.reference import render_reference
 from conf.settings import Settings
+from scripts.administration.group import admin
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 SETTINGS_FILE = click.Path(dir_okay=False, path_type=Path)
@@ -67,6 +68,44 @@ def check_config(file: Path) -> None:
     """
     settings = _settings(file)
     click.echo(f"{file} is good. {settings.server_name} will be reached at {settings.baseurl}")
+
+
+@main.command("register-user")
+@click.argument("name")
+@click.option("--config", "file", type=SETTINGS_FILE, help="The settings file of the server. Without it: the defaults.")
+@click.option("--admin", "is_admin", is_flag=True, help="The user administers the server.")
+@click.option("--password", prompt=True, hide_input=True, confirmation_prompt=True, help="Asked for if not given.")
+def register_user(name: str, file: Path | None, is_admin: bool, password: str) -> None:
+    """
+    Make an account, on the server's own machine.
+
+    It is made in the database that the settings name, whether or not registration is open, and whether or not the
+    server runs. So comes the first administrator: `folkmoot register-user alice --admin --config FILE`.
+    """
+    settings = _settings(file)
+    from scripts.administration.bootstrap import FirstAccount, register
+
+    user_id = register(settings, FirstAccount(name, password, is_admin))
+    click.echo(f"{user_id} can log in{' and administers the server' if is_admin else ''}.")
+
+
+@main.command("make-admin")
+@click.argument("name")
+@click.option("--config", "file", type=SETTINGS_FILE, help="The settings file of the server. Without it: the defaults.")
+def make_admin(name: str, file: Path | None) -> None:
+    """
+    Let a user who has an account administer the server.
+
+    It is to be run on the server's own machine, whether or not the server runs; a server that runs hears of it within
+    a minute. From afar, administrators do the same with `folkmoot admin users make-admin`.
+    """
+    settings = _settings(file)
+    from scripts.administration import bootstrap
+
+    click.echo(f"{bootstrap.make_admin(settings, name)} administers the server.")
+
+
+main.add_command(admin)
 
 
 @main.command()

@@ -54,8 +54,17 @@ def admin(
     authentication: Authentication = Authentication.SERVER_ADMIN,
 ) -> Callable[[E], E]:
     """Binds a coroutine method to an operation at *path* below the prefix; *body*: it takes JSON."""
-    body_kind = Body.JSON if body else Body.NONE
-    return operation(AdminRow(API, id_, method, PREFIX + path, authentication, False, query, body_kind, "", command))
+    row = AdminRow(
+        API,
+        id_,
+        method,
+        PREFIX + path,
+        authentication,
+        query=query,
+        body=Body.JSON if body else Body.NONE,
+        command=command,
+    )
+    return operation(row)
 
 
 def parse_limit(text: str) -> int:

@@ -159,7 +159,7 @@ class Accounts:
             self.hashes.check_policy(wanted.password)
             password_hash = await self.hashes.make(wanted.password)
         account = NewAccount(user_id, password_hash, now_ms(self.clock), is_admin=wanted.is_admin)
-        await self.database.write(_create, account, wanted.user_type)
+        await self.database.write(write_account, account, wanted.user_type)
         if wanted.display_name:
             await self._set_profile(user_id, DISPLAY_NAME, wanted.display_name)
         return user_id
@@ -249,7 +249,8 @@ class Accounts:
             raise BadState("The account is deactivated.")
 
 
-def _create(tx: Write, account: NewAccount, user_type: str | None) -> None:
+def write_account(tx: Write, account: NewAccount, user_type: str | None = None) -> None:
+    """The account is there.  Raises Taken."""
     if not users.insert_new(tx, account):
         raise Taken(f"There is an account {account.user_id} already.")
     if user_type:
