@@ -14,8 +14,8 @@ from homeserver.http.client.wellknown import SupportSettings
 from homeserver.http.outbound import OutboundSettings
 from homeserver.http.settings import HTTPSettings, ListenerSettings
 from homeserver.services.account_data import AccountDataSettings
-from homeserver.services.appservices.settings import AppserviceTrafficSettings
 from homeserver.services.administration.actions import AdministrationSettings
+from homeserver.services.appservices.settings import AppserviceTrafficSettings
 from homeserver.services.delayed_events.settings import DelayedEventSettings
 from homeserver.services.housekeeping import HousekeepingSettings
 from homeserver.services.login_failures import LoginFailureSettings
@@ -26,10 +26,13 @@ from homeserver.services.presence import PresenceSettings
 from homeserver.services.pushing.settings import PushSettings
 from homeserver.services.rate_limits import RateLimitSettings
 from homeserver.services.registration import RegistrationSettings
+from homeserver.services.rendezvous import RendezvousSettings
 from homeserver.services.search.settings import SearchSettings
 from homeserver.services.server_notices import ServerNoticesSettings
 from homeserver.services.sessions import SessionSettings
 from homeserver.services.settings import RoomSettings
+from homeserver.services.sliding.settings import SlidingSettings
+from homeserver.services.stages.settings import TermsSettings
 from homeserver.services.sync.settings import SyncSettings
 from homeserver.services.user_directory import UserDirectorySettings
 from homeserver.store.settings import DatabaseSettings
@@ -84,6 +87,8 @@ class Settings:
     """What is taken in."""
     registration: RegistrationSettings = RegistrationSettings()
     """Who may make an account."""
+    terms: TermsSettings = TermsSettings()
+    """What newcomers accept."""
     sessions: SessionSettings = SessionSettings()
     """How long a login lasts."""
     passwords: PasswordSettings = PasswordSettings()
@@ -98,6 +103,8 @@ class Settings:
     """How rooms are made."""
     sync: SyncSettings = SyncSettings()
     """How much one sync brings."""
+    sliding_sync: SlidingSettings = SlidingSettings()
+    """What is remembered of clients that look at some of their rooms only."""
     presence: PresenceSettings = PresenceSettings()
     """Whether users see who else is there."""
     user_directory: UserDirectorySettings = UserDirectorySettings()
@@ -106,6 +113,8 @@ class Settings:
     """Events that clients schedule to be sent later."""
     search: SearchSettings = SearchSettings()
     """Whether messages are found by their words."""
+    rendezvous: RendezvousSettings = RendezvousSettings()
+    """Logging in by a QR code: where the two devices meet."""
     rtc: RTCSettings = RTCSettings()
     """Calls of many: what carries them."""
     turn: TurnSettings | None = None

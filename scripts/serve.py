@@ -108,6 +108,7 @@ from homeserver.http.client.appservices import AppserviceEndpoints
 from homeserver.http.client.capabilities import CapabilityEndpoints
 from homeserver.http.client.devices import DeviceEndpoints
 from homeserver.http.client.directory import DirectoryEndpoints
+from homeserver.http.client.email_confirmation import EmailConfirmationEndpoints
 from homeserver.http.client.filters import FilterEndpoints
 from homeserver.http.client.login import LoginEndpoints, SessionEndpoints
 from homeserver.http.client.membership import MembershipEndpoints
@@ -130,6 +131,7 @@ from homeserver.http.client.search import SearchEndpoints
 from homeserver.http.client.sending import SendingEndpoints
 from homeserver.http.client.spaces import SpaceEndpoints
 from homeserver.http.client.sync import SyncEndpoints
+from homeserver.http.client.third_party_ids import ThirdPartyIDEndpoints, ValidationEndpoints
 from homeserver.http.client.third_party_networks import ThirdPartyNetworkEndpoints
 from homeserver.http.client.turn import TurnEndpoints
 from homeserver.http.client.typing import TypingEndpoints
@@ -240,7 +242,8 @@ from homeserver.services.server_notices import ServerNotices
 from homeserver.services.sessions import Sessions
 from homeserver.services.shown_events import ShownEvents
 from homeserver.services.spaces import Spaces
-from homeserver.services.stages.simple import Dummy, Password, RegistrationToken
+from homeserver.services.stages.email import EmailIdentity
+from homeserver.services.stages.simple import Dummy, Password, RegistrationToken, Terms
 from homeserver.services.stages.stage import Stage
 from homeserver.services.state_moves import StateMoves
 from homeserver.services.summaries import Summaries
@@ -273,6 +276,7 @@ from homeserver.store.database import Database, open_database
 from homeserver.store.failures import DatabaseFailure
 from homeserver.store.migrate import migrate
 from homeserver.store.schema.whole import SCHEMA as HOMESERVER_SCHEMA
+from scripts.mailing import mailing_of
 from scripts.proposals.proposal import Ground, proposals_on
 
 log = structlog.get_logger(__name__)
@@ -450,15 +454,36 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     failures = LoginFailures(reactor, settings.login_failures if settings.rate_limits.enabled else None)
     credentials = Credentials(name, database, hashes, failures)
     interactive_secret = _interactive_secret(keys)
-    stages: list[Stage] = [Dummy(), Password(credentials), RegistrationToken(database, reactor)]
+    mailing = mailing_of(settings, database, reactor, interactive_secret, _opaque_id, _dice)
+    validation = None if mailing is None else mailing.validation
+    stages: list[Stage] = [
+        Dummy(),
+        Password(credentials),
+        RegistrationToken(database, reactor),
+        Terms(settings.terms.policies),
+        *([EmailIdentity(validation)] if validation is not None else []),
+    ]
     interactive_auth = InteractiveAuth(interactive_secret, database, reactor, stages)
     logins = Logins(database, reactor, credentials, sessions, interactive_auth, roster)
     registration_settings = evolve(settings.registration, enabled=settings.registration_is_open)
     registration = Registration(
-        name, registration_settings, database, reactor, hashes, sessions, interactive_auth, roster
+        name,
+        registration_settings,
+        database,
+        reactor,
+        hashes,
+        sessions,
+        interactive_auth,
+        roster,
+        has_terms=bool(settings.terms.policies),
+        can_mail=mailing is not None,
     )
-    passwords = Passwords(database, hashes, sessions, interactive_auth)
-    third_party_ids = ThirdPartyIDs(database, reactor, interactive_auth)
+    passwords = Passwords(database, hashes, sessions, interactive_auth, can_mail=mailing is not None)
+    third_party_ids = ThirdPartyIDs(database, reactor, interactive_auth, validation)
+    if mailing is not None:
+        passwords.listeners.append(mailing.notices.password_changed)
+        if mailing.settings.tell_logins:
+            logins.listeners.append(mailing.notices.logged_in)
     deactivation = Deactivation(database, sessions, interactive_auth, own_members, [belongings])
 
     # Accounts: what belongs to one.
@@ -532,6 +557,24 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
             peers=peers,
             destinations=destinations,
             opaque_id=_opaque_id,
+            presence=presence,
+            ignored=ignored,
+            invite_permissions=invite_permissions,
+            state_moves=state_moves,
+            recent=recent,
+            timelines=timelines,
+            threads=threads,
+            messages=messages,
+            views=views,
+            summaries=summaries,
+            unread=unread,
+            push_rules=push_rules,
+            pushed=pushed,
+            typing=typing,
+            sent_members=sent_members,
+            to_device=to_device,
+            device_lists=device_lists,
+            key_counts=key_counts,
         )
     )
     for door in (timeline, acceptance):
@@ -667,11 +710,14 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
         LandingEndpoints(welcome),
         VersionsEndpoints(proposals.features),
         WellKnownEndpoints(settings.baseurl, settings.support, proposals.well_known, _shown_key(policy_requests.own)),
-        CapabilityEndpoints(Capabilities(room_version, proposals.capabilities)),
+        CapabilityEndpoints(Capabilities(room_version, proposals.capabilities, can_mail=mailing is not None)),
         RegisterEndpoints(registration),
         LoginEndpoints(logins),
         SessionEndpoints(sessions),
         AccountEndpoints(passwords, deactivation, third_party_ids),
+        ValidationEndpoints(validation),
+        ThirdPartyIDEndpoints(third_party_ids),
+        *([EmailConfirmationEndpoints(validation)] if validation is not None else []),
         DeviceEndpoints(devices),
         ProfileEndpoints(profiles),
         UserDirectoryEndpoints(user_directory),
@@ -759,6 +805,9 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     for runner in proposals.runners:
         await runner.start()
         parts.push_async_callback(runner.stop)
+    if mailing is not None:
+        await mailing.outgoing.start()
+        parts.push_async_callback(mailing.outgoing.stop)
     housekeeping = Housekeeping(
         database,
         reactor,
@@ -767,6 +816,7 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
             forget_transactions(settings.housekeeping),
             trim_the_log(settings.housekeeping),
             forget_actions(settings.administration),
+            *proposals.chores,
         ],
     )
     housekeeping.start()

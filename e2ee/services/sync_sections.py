@@ -29,7 +29,7 @@ class ToDeviceNews:
         since = None if span.since is None else span.since.position
         messages = await self.to_device.deliver(span.user_id, span.device_id, since, span.upto.position)
         if messages:
-            body.top["to_device"] = {"events": [_event(message) for message in messages]}
+            body.top["to_device"] = {"events": [message_event(message) for message in messages]}
             body.has_news = True
 
 
@@ -80,7 +80,8 @@ def _may_have_changed(span: SyncSpan) -> bool:
     )
 
 
-def _event(message: Message) -> JSON:
+def message_event(message: Message) -> JSON:
+    """The message as its device gets it."""
     return {
         "sender": message.sender,
         "type": message.type,

@@ -47,6 +47,14 @@ class Sending:
     now_ms: int
 
 
+@frozen
+class MessagePage:
+    """Some of the messages that wait for a device; whoever comes with *end* has them."""
+
+    messages: Sequence[Message]
+    end: Position
+
+
 @define(eq=False)
 class ToDevice:
     """
@@ -105,6 +113,24 @@ class ToDevice:
             self._remember_empty(user_id, device_id)
         return [message for _, message in told]
 
+    async def page(
+        self, user_id: UserID, device_id: DeviceID, since: Position, upto: Position, limit: int
+    ) -> MessagePage:
+        """The next *limit* messages after *since*, up to where the device has them, and at most to *upto*."""
+        head = self.tail.head
+        # Nobody has what is yet to come.
+        since = min(since, max(upto, head))
+        if device_id in self._empty.get(user_id, ()):
+            return MessagePage((), max(since, upto))
+        found, oldest = await self.database.read(_page, user_id, device_id, since, upto, limit + 1)
+        if oldest is not None and oldest <= since:
+            await self.database.write(to_device.acknowledge, user_id, device_id, since, None)
+        elif oldest is None and head == self.tail.head:
+            self._remember_empty(user_id, device_id)
+        told = found[:limit]
+        end = told[-1][0] if len(found) > len(told) else max(since, upto)
+        return MessagePage([message for _, message in told], end)
+
     def follow(self, entries: Sequence[LogEntry]) -> None:
         """For whom there are messages, something waits."""
         for entry in entries:
@@ -126,6 +152,14 @@ def _pending(
     has = rules.acknowledged(since, batch)
     found = to_device.waiting(tx, user_id, device_id, has, upto, DELIVERED_AT_ONCE_MAX + 1)
     return batch, has, found, to_device.oldest(tx, user_id, device_id)
+
+
+def _page(
+    tx: Any, user_id: UserID, device_id: DeviceID, since: Position, upto: Position, limit: int
+) -> tuple[list[tuple[Position, Message]], Position | None]:
+    """The next messages, and where the oldest is."""
+    found = to_device.waiting(tx, user_id, device_id, since, upto, limit)
+    return found, to_device.oldest(tx, user_id, device_id)
 
 
 def _send(tx: Write, server: ServerName, sending: Sending) -> None:

@@ -35,7 +35,9 @@ REFUSALS: Final[dict[type[Exception], tuple[int, str]]] = {
     r.WrongBackupVersion: (403, "M_WRONG_ROOM_KEYS_VERSION"),
     r.WeakPassword: (400, "M_WEAK_PASSWORD"),
     r.InvalidParameter: (400, "M_INVALID_PARAM"),
+    r.Relayed: (400, "M_FORBIDDEN"),
     r.NotRecommended: (400, "M_FORBIDDEN"),
+    r.IdentityRefusal: (400, "M_FORBIDDEN"),
     r.InviteBlocked: (403, "M_INVITE_BLOCKED"),
     r.CannotLeaveNotices: (403, "M_CANNOT_LEAVE_SERVER_NOTICE_ROOM"),
     r.AddressInUse: (400, "M_THREEPID_IN_USE"),
@@ -80,7 +82,7 @@ def refused(error: Malformed | r.Refusal | PeerUnreachable | PeerFault) -> Answe
         return error_answer(_MALFORMED_STATUS.get(error.code, 400), error.code, str(error))
     if isinstance(error, r.InteractiveAuthRequired):
         return Answer(401, encode(error.challenge.to_json()))
-    if isinstance(error, r.NotRecommended) and error.body is not None:
+    if isinstance(error, r.Relayed) and error.body is not None:
         return Answer(error.status, encode(error.body))
     code, errcode = next(REFUSALS[class_] for class_ in type(error).__mro__ if class_ in REFUSALS)
     if isinstance(error, r.TooSoon):

@@ -169,19 +169,25 @@ class InvalidParameter(Refusal):
     reason = "A parameter of this request is not valid."
 
 
-class NotRecommended(Refusal):
-    """
-    A room's policy server does not let an event pass; *status* and *body*: what it said, which the client is told.
-
-    Spec: server-server-api#validating-policy-server-signatures
-    """
-
-    reason = "The policy server of this room does not let this pass."
+class Relayed(Refusal):
+    """Another server refuses; *status* and *body* are what the client is told, None: the table's."""
 
     def __init__(self, reason: str | None = None, status: int = 400, body: Mapping[str, JSON] | None = None) -> None:
         super().__init__(reason)
         self.status = status
         self.body = body
+
+
+class NotRecommended(Relayed):
+    """A policy server does not let an event pass.  Spec: server-server-api#validating-policy-server-signatures"""
+
+    reason = "The policy server of this room does not let this pass."
+
+
+class IdentityRefusal(Relayed):
+    """An identity server does not do what a user asked it for.  Spec: client-server-api#third-party-invites"""
+
+    reason = "The identity server refuses this."
 
 
 class InviteBlocked(Refusal):

@@ -1,11 +1,13 @@
 """Account data: what users' clients keep here, for all or for one room.  Spec: client-server-api#client-config"""
 
+from collections.abc import Iterable
+
 from attrs import frozen
 from sqlalchemy import Connection, bindparam, delete, select
 
 from homeserver.core.identifiers import UserID
 from homeserver.core.log import Position
-from homeserver.store.prepared import Prepared, upsert
+from homeserver.store.prepared import Prepared, PreparedIn, upsert
 from homeserver.store.schema.accounts import account_data
 from homeserver.store.write import Write
 
@@ -34,6 +36,7 @@ _BETWEEN = Prepared(
 _OF_TYPE = Prepared(
     select(*_COLUMNS).where(_OWN, _c.type == bindparam("kind"), _c.content.is_not(None)).order_by(_c.position)
 )
+_OF_ROOMS = PreparedIn(lambda rooms: select(*_COLUMNS).where(_OWN, _c.room_id.in_(rooms), _c.content.is_not(None)))
 _REPLACE = upsert(account_data)
 _DELETE_OF_USER = Prepared(delete(account_data).where(_OWN))
 
@@ -57,6 +60,11 @@ def between(tx: Connection, user_id: UserID, after: Position, upto: Position) ->
 def of_type(tx: Connection, user_id: UserID, type_: str) -> list[AccountDatum]:
     """One type, for the account and for all rooms that have it."""
     return [AccountDatum(*row) for row in _OF_TYPE.all(tx, user=user_id, kind=type_)]
+
+
+def of_rooms(tx: Connection, user_id: UserID, room_ids: Iterable[str]) -> list[AccountDatum]:
+    """All that is kept for the user in these rooms."""
+    return [AccountDatum(*row) for row in _OF_ROOMS.all(tx, room_ids, user=user_id)]
 
 
 def replace(tx: Write, user_id: UserID, room_id: str, type_: str, text: str | None, position: Position) -> None:

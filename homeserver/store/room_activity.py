@@ -53,16 +53,16 @@ def newest(tx: Connection, room_nids: Iterable[int]) -> dict[int, Position]:
     }
 
 
-def newest_of_types(tx: Connection, room_nid: int, types: frozenset[str], upto: Ordering) -> Ordering | None:
+def newest_of_types(tx: Connection, room_nid: int, types: frozenset[str]) -> Ordering | None:
     """
-    The place of the newest event of one of these types at or before *upto*; None: there is no event.
+    The place of the newest event of one of these types; None: there is no event.
 
     Where the newest thousand hold none, the oldest of these stands for it.
     """
     place: Ordering | None = None
     step = 16
     seen = 0
-    end = upto
+    end = Ordering(2**62)
     while seen < LOOKED_AT_MAX:
         rows = _LATEST_TYPES.all(tx, room_nid=room_nid, upto=end, limit=step)
         for ordering, kind in rows:

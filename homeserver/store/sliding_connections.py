@@ -117,12 +117,7 @@ def open_new(tx: Write, name: ConnectionName, pending: str, now_ms: int, most: i
 
     It takes the place of the one of its name; of those of the device only the *most* used last stay.
     """
-    kept = 1
-    for nid, conn_id in _OF_DEVICE.all(tx.connection, who=name.user_id, device=name.device_id):
-        if conn_id == name.conn_id or kept >= most:
-            drop(tx, nid)
-        else:
-            kept += 1
+    before = _OF_DEVICE.all(tx.connection, who=name.user_id, device=name.device_id)
     row = tx.first(
         _INSERT,
         user_id=name.user_id,
@@ -132,6 +127,13 @@ def open_new(tx: Write, name: ConnectionName, pending: str, now_ms: int, most: i
         pending=pending,
     )
     assert row is not None, "an insert returns its row"
+    kept = 1
+    # Afterwards: no number is given out twice in a row.
+    for nid, conn_id in before:
+        if conn_id == name.conn_id or kept >= most:
+            drop(tx, nid)
+        else:
+            kept += 1
     return int(row[0])
 
 

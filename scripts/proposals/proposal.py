@@ -15,6 +15,9 @@ from attrs import field, frozen
 
 import scripts.proposals
 from conf.settings import Settings
+from e2ee.services.device_lists import DeviceLists
+from e2ee.services.key_counts import KeyCounts
+from e2ee.services.to_device import ToDevice
 from federation.http.federation_client import FederationClient
 from federation.services.destinations import Destinations
 from homeserver.core.canonical import JSON
@@ -24,13 +27,30 @@ from homeserver.services.account_data import AccountData
 from homeserver.services.client_events import ClientEvents
 from homeserver.services.companions import Companion
 from homeserver.services.ephemeral import EphemeralSerial
+from homeserver.services.housekeeping import Chore
+from homeserver.services.ignored_users import IgnoredUsers
+from homeserver.services.invite_permissions import InvitePermissions
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.live_rooms import LiveRooms
 from homeserver.services.log_tail import Follower, LogTail
 from homeserver.services.memberships import Memberships
+from homeserver.services.messages import Messages
+from homeserver.services.presence import PresenceBoard
+from homeserver.services.push_rules import PushRuleBook
+from homeserver.services.pushed_events import PushedEvents
+from homeserver.services.recent_events import RecentEvents
+from homeserver.services.room_views import RoomViews
 from homeserver.services.sending import Sending
+from homeserver.services.sliding.extensions import SlidingExtension
+from homeserver.services.state_moves import StateMoves
+from homeserver.services.summaries import Summaries
+from homeserver.services.sync.lazy_members import SentMembers
 from homeserver.services.sync.section import SyncSection
+from homeserver.services.sync.timelines import Timelines
+from homeserver.services.threads import Threads
 from homeserver.services.timeline import Timeline
+from homeserver.services.typing import Typing
+from homeserver.services.unread import UnreadCounts
 from homeserver.services.unsigned import Unsigned
 from homeserver.services.wakeups import Wakeups
 from homeserver.store.database import Database
@@ -57,8 +77,30 @@ class Ground:
     peers: FederationClient
     destinations: Destinations
     opaque_id: Callable[[], str]
+    presence: PresenceBoard
+    ignored: IgnoredUsers
+    invite_permissions: InvitePermissions
+    state_moves: StateMoves
+    recent: RecentEvents
+    timelines: Timelines
+    threads: Threads
+    messages: Messages
+    views: RoomViews
+    summaries: Summaries
+    unread: UnreadCounts
+    push_rules: PushRuleBook
+    pushed: PushedEvents
+    typing: Typing
+    sent_members: SentMembers
+    to_device: ToDevice
+    device_lists: DeviceLists
+    key_counts: KeyCounts
     send_options: list[SendOption] = field(factory=list)
     """Those of all proposals, in the end."""
+    unsigned: list[Unsigned] = field(factory=list)
+    """Likewise."""
+    sliding_extensions: list[SlidingExtension] = field(factory=list)
+    """Of sliding sync: a proposal may add its own."""
 
 
 class Runner(Protocol):
@@ -92,6 +134,8 @@ class Proposal:
     companions: Sequence[Companion] = ()
     """What is written together with events."""
     capabilities: Mapping[str, JSON] = field(factory=dict)
+    chores: Sequence[Chore] = ()
+    """Done now and then."""
     well_known: Mapping[str, JSON] = field(factory=dict)
     """Told at ``/.well-known/matrix/client``."""
 
@@ -101,6 +145,7 @@ def proposals_on(ground: Ground) -> Proposal:
     every = [module.propose(ground) for module in _modules()]
     for proposal in every:
         ground.send_options.extend(proposal.send_options)
+        ground.unsigned.extend(proposal.unsigned)
     return Proposal(
         features={name: there for proposal in every for name, there in proposal.features.items()},
         endpoints=[endpoint for proposal in every for endpoint in proposal.endpoints],
@@ -112,6 +157,7 @@ def proposals_on(ground: Ground) -> Proposal:
         unsigned=[each for proposal in every for each in proposal.unsigned],
         companions=[companion for proposal in every for companion in proposal.companions],
         capabilities={name: each for proposal in every for name, each in proposal.capabilities.items()},
+        chores=[chore for proposal in every for chore in proposal.chores],
         well_known={name: each for proposal in every for name, each in proposal.well_known.items()},
     )
 

@@ -11,7 +11,7 @@ from attrs import define
 
 from homeserver.core.account_data import PUSH_RULES as PUSH_RULES_TYPE
 from homeserver.core.canonical import JSON
-from homeserver.core.filters import EventFilter
+from homeserver.core.filters import EVERYTHING, EventFilter
 from homeserver.core.identifiers import RoomID
 from homeserver.core.log import ACCOUNT_DATA, PUSH_RULES
 from homeserver.services.push_rules import PushRuleBook
@@ -35,7 +35,7 @@ class AccountDataNews:
             everything = await self.database.read(account_data.all_of, span.user_id)
             changed = [*[datum for datum in everything if datum.room_id in body.newly_joined], *changed]
         own = [datum for datum in changed if not datum.room_id]
-        events = _events(own, span.filter.account_data)
+        events = account_data_events(own, span.filter.account_data)
         if span.changes.touches(PUSH_RULES, span.user_id) and span.filter.account_data.admits_type(PUSH_RULES_TYPE):
             rules = await self.push_rules.ruleset(span.user_id)
             events.append({"type": PUSH_RULES_TYPE, "content": {"global": rules}})
@@ -59,7 +59,7 @@ class AccountDataNews:
         for room_id, data in by_room.items():
             if not admits.admits_room(room_id) or not admits.account_data.admits_room(room_id):
                 continue
-            events = _events(data.values(), admits.account_data)
+            events = account_data_events(data.values(), admits.account_data)
             if not events:
                 continue
             if room_id in span.rooms.joined:
@@ -68,7 +68,8 @@ class AccountDataNews:
                 body.leave[room_id]["account_data"] = {"events": events}
 
 
-def _events(data: Iterable[AccountDatum], admits: EventFilter) -> list[JSON]:
+def account_data_events(data: Iterable[AccountDatum], admits: EventFilter = EVERYTHING) -> list[JSON]:
+    """The events that clients see the data as."""
     return [
         # A deleted one is empty.  Spec: proposals/3391
         {"type": datum.type, "content": orjson.Fragment(datum.content or b"{}")}  # type: ignore[dict-item]

@@ -51,11 +51,11 @@ class EphemeralNews:
             users = self.typing.in_room(room_id)
             # To whom nothing was told before, that nobody types is no news.
             if room_id in span.rooms.joined and (users or is_known):
-                events[room_id] = [_typing_event(users)]
+                events[room_id] = [typing_event(users)]
         for room_id in body.newly_joined:
             users = self.typing.in_room(room_id)
             if users and room_id not in events:
-                events[room_id] = [_typing_event(users)]
+                events[room_id] = [typing_event(users)]
 
     async def _receipts(self, span: SyncSpan, body: SyncBody, events: dict[RoomID, list[JSON]]) -> None:
         joined, touched = span.rooms.joined, span.changes.of_kind(RECEIPT)
@@ -78,5 +78,6 @@ class EphemeralNews:
         return await self.database.read(receipts.between, nids, after, upto) if nids else []
 
 
-def _typing_event(users: Iterable[str]) -> JSON:
+def typing_event(users: Iterable[str]) -> JSON:
+    """Who is typing, as clients see it."""
     return {"type": "m.typing", "content": {"user_ids": list(users)}}

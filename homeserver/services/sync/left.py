@@ -54,7 +54,7 @@ class LeftRooms:
     ) -> None:
         timeline = await self.timelines.choose(span, room, window, limit)
         # Of a room that the user was not in, the state is none of their business.
-        was_in = room.since is not None or await self._left_it(room)
+        was_in = room.since is not None or await was_joined(self.database, room.row, room.upto)
         state_ids = await self.states.of(span, timeline, room.since is None, ()) if was_in else []
         body.has_news = True
         body.leave[room.row.room_id] = {
@@ -63,11 +63,11 @@ class LeftRooms:
             "account_data": {"events": []},
         }
 
-    async def _left_it(self, room: RoomSpan) -> bool:
-        """Whether the user was joined until then: declining an invite is no leaving."""
-        key = ("m.room.member", room.row.user_id)
-        history = await self.database.read(windows.history_of_key, room.row.room_nid, key, room.upto)
-        return len(history) > 1 and history[-2][1] == "join"
+
+async def was_joined(database: Database, row: Membership, upto: Position) -> bool:
+    """Whether the user of *row*, who is out of the room, was joined until then: declining an invite is no leaving."""
+    history = await database.read(windows.history_of_key, row.room_nid, ("m.room.member", row.user_id), upto)
+    return len(history) > 1 and history[-2][1] == "join"
 
 
 def _span(span: SyncSpan, row: Membership, before: str | None) -> RoomSpan:
