@@ -61,6 +61,8 @@ def _completed(settings: Settings, folder: Path) -> Settings:
         path = database.url.removeprefix(_SQLITE)
         database = evolve(database, url=f"{_SQLITE}{folder / path}")
     registration = settings.registration
+    if registration.email_required and settings.email is None:
+        raise SettingsError(["registration.email_required: this needs the section email, to send mail."])
     if registration.enabled is None:
         registration = evolve(registration, enabled=settings.registration_is_open)
     return evolve(settings, data_dir=data_dir, database=database, registration=registration)

@@ -50,8 +50,8 @@ def _render(class_: type, value: Any, indent: str, *, apart: bool = False) -> It
         default = _default_of(attribute) if value is None else getattr(value, attribute.name)
         if inner is None:
             yield f"{indent}{_entry(key, default, attribute)}"
-        elif isinstance(default, tuple):
-            yield from _render_list(key, inner, default, indent)
+        elif typing.get_origin(attribute.type) is tuple:
+            yield from _render_list(key, inner, () if default is attrs.NOTHING else default, indent)
         elif default is None:
             yield f"{indent}# {key}:"
             yield from (f"{indent}#   {line}" for line in _render(inner, None, ""))

@@ -22,6 +22,9 @@ class Capabilities:
     proposed: Mapping[str, JSON] = field(factory=dict)
     """What proposals add."""
 
+    can_mail: bool = False
+    """Whether users can prove addresses, and so have others than they have."""
+
     def of(self, caller: Caller) -> JSONObject:
         """``{capability: what is to be known of it}``, as it is for the caller."""
         may = not caller.is_guest
@@ -38,8 +41,7 @@ class Capabilities:
             "m.profile_fields": profile_fields,
             "m.set_displayname": {"enabled": True},
             "m.set_avatar_url": {"enabled": may},
-            # No operation that changes them is served.
-            "m.3pid_changes": {"enabled": False},
+            "m.3pid_changes": {"enabled": may and self.can_mail},
             **_moderation(caller),
             "m.forget_forced_upon_leave": {"enabled": False},
             **self.proposed,

@@ -4,11 +4,11 @@ Logging in: who proves to be a user gets a session.
 Spec: client-server-api#legacy-login
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from os import urandom
 from typing import Final
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from homeserver.core import tokens
 from homeserver.core.canonical import JSON
@@ -22,7 +22,7 @@ from homeserver.services.interactive_auth import BY_PASSWORD, InteractiveAuth, R
 from homeserver.services.ports import Appservices
 from homeserver.services.refusals import Exclusive, Forbidden, UnknownToken
 from homeserver.services.sessions import NewSession, Opened, PreparedSession, Sessions
-from homeserver.store import login_tokens, users
+from homeserver.store import devices, login_tokens, users
 from homeserver.store.database import Database
 from homeserver.store.write import Write
 
@@ -48,20 +48,27 @@ class Logins:
     interactive_auth: InteractiveAuth
     appservices: Appservices
     random: Callable[[int], bytes] = urandom
+    listeners: list[Callable[[UserID, str, RequestInfo], Awaitable[None]]] = field(factory=list)
+    """They hear who has logged in on a device that is new, what it is called, and from where."""
 
     async def by_password(
         self, identifier: UserIdentifier, password: str, new: NewSession, info: RequestInfo
     ) -> Opened:
         """A session of whoever knows the password.  Raises Forbidden, TooSoon."""
         user_id = await self.credentials.check(identifier, password, info.client_ip)
-        return await self.sessions.open(user_id, new)
+        is_new = await self._is_new(user_id, new)
+        opened = await self.sessions.open(user_id, new)
+        await self._tell(opened, new, is_new, info)
+        return opened
 
     async def by_token(self, token: str, new: NewSession, info: RequestInfo) -> Opened:
         """A session of the user whom the token was made for; the token is used up.  Raises Forbidden."""
         session = self.sessions.prepare(new)
-        user_id = await self.database.write(self._redeem, tokens.hash_of(token), session, now_ms(self.clock))
+        user_id, is_new = await self.database.write(self._redeem, tokens.hash_of(token), session, now_ms(self.clock))
         self.sessions.forget(user_id)
-        return session.opened_for(user_id)
+        opened = session.opened_for(user_id)
+        await self._tell(opened, new, is_new, info)
+        return opened
 
     async def by_appservice(self, token: str, identifier: UserIdentifier, new: NewSession, info: RequestInfo) -> Opened:
         """A session of a user of an application service.  Raises UnknownToken, Forbidden, Exclusive."""
@@ -92,12 +99,23 @@ class Logins:
         )
         return LoginToken(token, LOGIN_TOKEN_LIFETIME_MS)
 
-    def _redeem(self, tx: Write, token_hash: TokenHash, session: PreparedSession, now: int) -> UserID:
+    async def _is_new(self, user_id: UserID, new: NewSession) -> bool:
+        if not self.listeners or new.device_id is None:
+            return True
+        return await self.database.read(devices.by_id, user_id, new.device_id) is None
+
+    async def _tell(self, opened: Opened, new: NewSession, is_new: bool, info: RequestInfo) -> None:
+        if is_new:
+            for listener in self.listeners:
+                await listener(opened.user_id, new.display_name or opened.device_id or "", info)
+
+    def _redeem(self, tx: Write, token_hash: TokenHash, session: PreparedSession, now: int) -> tuple[UserID, bool]:
         user_id = login_tokens.take(tx, token_hash, now)
         if user_id is None:
             raise Forbidden("This login token is not known, was used, or has expired.")
         user = users.by_id(tx.connection, user_id)
         if user is None or user.deactivated:
             raise Forbidden("This account is deactivated.")
+        is_new = devices.by_id(tx.connection, user_id, session.device_id) is None
         self.sessions.write(tx, user_id, session)
-        return user_id
+        return user_id, is_new

@@ -7,7 +7,7 @@ A port is a Protocol; a higher package implements it, and ``scripts/serve.py`` c
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
-from attrs import frozen
+from attrs import field, frozen
 
 from homeserver.core.appservices.registration import Registration
 from homeserver.core.canonical import JSON, JSONObject
@@ -253,8 +253,25 @@ class DeviceBelongings(Protocol):
         """Nothing is kept for these devices any more."""
 
 
+@frozen
+class Binding:
+    """An identity server that is to say whose an address is, and the session that has proved the address to it."""
+
+    id_server: str
+    id_access_token: str = field(repr=False)
+    sid: str
+    client_secret: str = field(repr=False)
+
+
 class Bindings(Protocol):
-    """What identity servers were told of users' addresses."""
+    """What identity servers are told of users' addresses."""
+
+    async def bind(self, user_id: UserID, binding: Binding) -> None:
+        """
+        The identity server says that the address is the user's.  Raises AddressNotProved.
+
+        Spec: client-server-api#post_matrixclientv3account3pidbind
+        """
 
     async def unbind(self, user_id: UserID, medium: str, address: str, id_server: str | None) -> bool:
         """

@@ -18,14 +18,14 @@ from homeserver.services.callers import Caller, RequestInfo
 from homeserver.services.clock import Clock, now_ms
 from homeserver.services.interactive_auth import BY_PASSWORD, InteractiveAuth, Request
 from homeserver.services.mail.validation import Validation
-from homeserver.services.ports import Bindings
+from homeserver.services.ports import Binding, Bindings
 from homeserver.services.refusals import AddressInUse, AddressNotFound, AddressNotProved, InvalidParameter
 from homeserver.store import digests, pushers, threepids, validation_sessions
 from homeserver.store.database import Database
 from homeserver.store.threepids import OwnedAddress
 from homeserver.store.write import Write
 
-__all__ = ["NoBindings", "OwnedAddress", "ThirdPartyIDs", "UnbindResult", "claim_address"]
+__all__ = ["Binding", "NoBindings", "OwnedAddress", "ThirdPartyIDs", "UnbindResult", "claim_address"]
 
 ADDRESSES_MAX: Final = 20
 """Of one account."""
@@ -34,6 +34,10 @@ UnbindResult = Literal["success", "no-support"]
 
 class NoBindings:
     """This server asks no identity server for anything."""
+
+    async def bind(self, user_id: UserID, binding: Binding) -> None:
+        """It cannot be known whose the address is."""
+        raise AddressNotProved("This server asks no identity server.")
 
     async def unbind(self, user_id: UserID, medium: str, address: str, id_server: str | None) -> bool:
         """It cannot be unbound from here."""
@@ -67,6 +71,10 @@ class ThirdPartyIDs:
             raise AddressNotProved
         proven = await self.validation.proven_to_add(sid, client_secret)
         await self.database.write(_add, caller.user_id, proven, now_ms(self.clock))
+
+    async def bind(self, caller: Caller, binding: Binding) -> None:
+        """An identity server says that the address is the caller's.  Raises AddressNotProved."""
+        await self.bindings.bind(caller.user_id, binding)
 
     async def remove(self, caller: Caller, medium: str, address: str, id_server: str | None) -> UnbindResult:
         """The address is not the caller's any more, nor written to.  Raises AddressNotFound."""

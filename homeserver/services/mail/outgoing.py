@@ -1,8 +1,8 @@
 """
 The queue of mail that nobody waits for.
 
-A message that is being sent is claimed for a while: of several processes one sends it, and who dies over it leaves it to
-the others.  A message may so arrive twice, under one Message-ID; none is lost but those that are given up.
+A message that is being sent is claimed for a while: of several processes one sends it, and who dies over it leaves it
+to the others.  A message may so arrive twice, under one Message-ID; none is lost but those that are given up.
 """
 
 from collections.abc import Callable

@@ -49,5 +49,5 @@ class Post:
         self.outgoing.wake()
 
     def queue(self, tx: Write, letter: Letter, message: bytes) -> None:
-        """It is going to be sent once this is committed, and ``outgoing.wake`` was called or a little time has passed."""
+        """It is going to be sent once this is committed; soon, if ``outgoing.wake`` is called then."""
         self.outgoing.insert(tx, letter.to, message, now_ms(self.clock))

@@ -9,7 +9,7 @@ from homeserver.core.mail.digests import Rhythm
 from homeserver.core.mail.letters import Sender, parse_sender
 from homeserver.core.malformed import Malformed
 
-_POSITIVE = validators.gt(0)
+_POSITIVE = validators.gt(0.0)
 
 
 def _is_sender(_: Any, attribute: "Attribute[str]", text: str) -> None:

@@ -50,8 +50,8 @@ class Texts:
             except (TemplateError, OSError, UnicodeDecodeError) as error:
                 raise BadText(f"{name}: {error}") from error
 
-    def letter(self, name: str, to: EmailAddress, headers: dict[str, str] | None = None, **facts: Any) -> Letter:
+    def letter(self, name: str, to: EmailAddress, **facts: Any) -> Letter:
         """The letter of that name; *facts*: what its files speak of."""
         head, _, text = self._environment.get_template(f"{name}.txt").render(facts).partition("\n")
         html = self._environment.get_template(f"{name}.html").render(facts)
-        return Letter(to, head.removeprefix(_SUBJECT).strip(), text.lstrip("\n"), html, headers or {})
+        return Letter(to, head.removeprefix(_SUBJECT).strip(), text.lstrip("\n"), html)

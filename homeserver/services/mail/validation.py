@@ -73,9 +73,8 @@ class Validation:
             raise AddressDenied
         hashed, now = secret_hash(asked.client_secret), now_ms(self.clock)
         known = await self.database.read(validation_sessions.of_client, asked.address, hashed, purpose)
-        if known is not None and now < known.expires_ms:
-            if asked.send_attempt <= known.send_attempt or known.validated_ms is not None:
-                return known.sid
+        if known is not None and now < known.expires_ms and _is_answered(known, asked):
+            return known.sid
         owner = await self._owner(asked.address)
         self.pace.spend(asked.address, info.client_ip)
         session = ValidationSession(
@@ -159,3 +158,8 @@ class Validation:
             user_id=owner or "",
             client_ip=info.client_ip,
         )
+
+
+def _is_answered(session: ValidationSession, asked: MailRequest) -> bool:
+    """Whether nothing more is to be sent: the client repeats itself, or the address is proved already."""
+    return asked.send_attempt <= session.send_attempt or session.validated_ms is not None

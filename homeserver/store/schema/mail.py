@@ -1,11 +1,12 @@
-"""Mail: who is proving an address, what waits to be sent, whom digests are due to; and the terms that users accepted."""
+"""Mail: who is proving an address, what waits to be sent, whom digests are due to; and terms that were accepted."""
 
 from sqlalchemy import Index, Table
 
 from homeserver.store.schema.columns import blob, flag, number, string
 from homeserver.store.schema.tables import METADATA
 
-# Attempts to prove that an address is one's own.  Spec: client-server-api#adding-account-administrative-contact-information
+# Attempts to prove that an address is one's own.
+# Spec: client-server-api#adding-account-administrative-contact-information
 validation_sessions = Table(
     "validation_sessions",
     METADATA,

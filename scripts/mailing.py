@@ -1,0 +1,54 @@
+"""The parts that send mail, put together; a server without a mail server has none of them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from attrs import frozen
+
+from conf.reading import SettingsError
+from conf.settings import Settings
+from homeserver.http.mail.smtp import SMTPMailer
+from homeserver.services.mail.notices import AccountNotices
+from homeserver.services.mail.outgoing import Outgoing
+from homeserver.services.mail.pace import MailPace
+from homeserver.services.mail.post import Post
+from homeserver.services.mail.settings import EmailSettings
+from homeserver.services.mail.texts import BadText, Texts
+from homeserver.services.mail.validation import Validation
+from homeserver.store.database import Database
+
+
+@frozen(eq=False)
+class Mailing:
+    """All that stands on the mail server, but for digests of rooms, which are built later."""
+
+    settings: EmailSettings
+    texts: Texts
+    outgoing: Outgoing
+    post: Post
+    validation: Validation
+    notices: AccountNotices
+
+
+def mailing_of(
+    settings: Settings,
+    database: Database,
+    reactor: Any,
+    secret: bytes,
+    opaque_id: Callable[[], str],
+    dice: Callable[[], float],
+) -> Mailing | None:
+    """The parts; None: the settings name no mail server.  Raises SettingsError."""
+    email = settings.email
+    if email is None:
+        return None
+    try:
+        texts = Texts(email.app_name, settings.server_name, email.templates)
+    except BadText as error:
+        raise SettingsError([f"email.templates: {error}."]) from error
+    mailer = SMTPMailer(reactor, email)
+    outgoing = Outgoing(database, reactor, mailer, email, dice)
+    post = Post(database, reactor, mailer, outgoing, email.sender, opaque_id)
+    pace = MailPace(reactor, email if settings.rate_limits.enabled else None)
+    validation = Validation(database, reactor, post, texts, pace, email, secret, settings.baseurl, opaque_id)
+    return Mailing(email, texts, outgoing, post, validation, AccountNotices(database, reactor, post, texts, email))
