@@ -104,6 +104,11 @@ class Outbox:
         if concerned or self._head - self._cursor >= CURSOR_LAG_MAX:
             self._read()
 
+    @property
+    def read_upto(self) -> Position:
+        """Whatever is in the log up to there is sent, or waits for its destinations."""
+        return self._cursor
+
     async def send_typing(self, typing: Typing) -> None:
         """The other servers of the room learn of it, if they can be reached now."""
         servers = await self._servers_now(typing.room_id)

@@ -58,6 +58,16 @@ _OF_USER_IN = PreparedIn(lambda nids: _select().where(m.c.user_id == bindparam("
 _OF_USERS = PreparedIn(lambda users: _select().where(m.c.room_nid == bindparam("room_nid"), m.c.user_id.in_(users)))
 _JOINED = Prepared(select(m.c.user_id).where(m.c.room_nid == bindparam("room_nid"), m.c.membership == "join"))
 _LOCAL = Prepared(_select().where(m.c.room_nid == bindparam("room_nid")))
+_PRESENT_AFTER = Prepared(
+    select(m.c.user_id, m.c.membership)
+    .where(
+        m.c.room_nid == bindparam("room_nid"),
+        m.c.membership.in_(("join", "invite", "knock")),
+        m.c.user_id > bindparam("after"),
+    )
+    .order_by(m.c.user_id)
+    .limit(bindparam("limit"))
+)
 _COUNT = Prepared(select(m.c.membership).where(m.c.user_id == bindparam("user_id"), m.c.membership == "join"))
 _FORGET = Prepared(
     update(m)
@@ -129,6 +139,11 @@ def of_room(tx: Connection, room_nid: int) -> list[Membership]:
 def joined(tx: Connection, room_nid: int) -> list[UserID]:
     """The local users that are joined to the room."""
     return [row[0] for row in _JOINED.all(tx, room_nid=room_nid)]
+
+
+def present_after(tx: Connection, room_nid: int, after: str, limit: int) -> list[tuple[UserID, str]]:
+    """The first *limit* local users after a name that are joined, invited or knocking; with what they are."""
+    return [(row[0], row[1]) for row in _PRESENT_AFTER.all(tx, room_nid=room_nid, after=after, limit=limit)]
 
 
 def joined_count(tx: Connection, user_id: UserID) -> int:
