@@ -17,6 +17,7 @@ from rich.console import Console
 from scripts.benchmarks.comparison import compare, draw
 from scripts.benchmarks.footprint import measure_footprint
 from scripts.benchmarks.load import LoadFailed
+from scripts.benchmarks.searching import MESSAGES
 from scripts.benchmarks.subjects import LOAD_CORE, Figure, Subject
 from scripts.benchmarks.workloads import WORKLOADS
 from scripts.certificates import make_authority
@@ -40,10 +41,17 @@ CHOICES = [*WORKLOADS, FOOTPRINT]
 @click.option("--only", multiple=True, type=click.Choice(CHOICES), help="May be given more than once; else all.")
 @click.option("--repeat", default=1, show_default=True, help="Rounds; the table shows medians.")
 @click.option("--servers", default="folkmoot,synapse", show_default=True, help="Which to measure, in this order.")
+@click.option("--search-messages", default=MESSAGES, show_default=True, help="In the room that is searched.")
 @click.option("--profile", type=click.Path(path_type=Path), help="Run Folkmoot under cProfile; write here; slower.")
 @click.option("--output", type=click.Path(path_type=Path), help="Also write the figures to this file, as JSON.")
 def main(
-    database: str, only: tuple[str, ...], repeat: int, servers: str, profile: Path | None, output: Path | None
+    database: str,
+    only: tuple[str, ...],
+    repeat: int,
+    servers: str,
+    search_messages: int,
+    profile: Path | None,
+    output: Path | None,
 ) -> None:
     """
     Put the same work to Folkmoot and to Synapse, in turn, and print how they compare.
@@ -68,7 +76,7 @@ def main(
         for kind in kinds:
             console.print(f"round {number} of {repeat}: {kind} on {database}", style="bold")
             options = {"profile": profile.resolve()} if profile and kind == "folkmoot" else {}
-            rounds.append((kind, _measure(_Setting(kind, database, options), chosen, console)))
+            rounds.append((kind, _measure(_Setting(kind, database, options, search_messages), chosen, console)))
     rows = compare(rounds)
     console.print(draw(rows, kinds, f"Folkmoot and Synapse on {database}, {repeat} round(s)"))
     if profile:
@@ -85,6 +93,7 @@ class _Setting:
     kind: str
     database: str
     options: Mapping[str, Path]
+    search_messages: int
 
 
 def _measure(setting: _Setting, chosen: Sequence[str], console: Console) -> list[Figure]:
@@ -104,7 +113,8 @@ def _measure(setting: _Setting, chosen: Sequence[str], console: Console) -> list
     with _laboratory(setting) as (subject, _):
         for name in chosen:
             if name != FOOTPRINT:
-                note(name, partial(WORKLOADS[name], subject))
+                more = {"messages": setting.search_messages} if name == "search" else {}
+                note(name, partial(WORKLOADS[name], subject, **more))
     if FOOTPRINT in chosen:
         with _laboratory(setting) as (subject, storage):
             note(FOOTPRINT, partial(measure_footprint, subject, storage))

@@ -25,6 +25,7 @@ _ONE = {
     "joins": "join",
     "rooms": "room",
     "syncs": "sync",
+    "searches": "search",
 }
 
 

@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import quote
 
 from scripts.benchmarks.load import Gate, Lane
+from scripts.benchmarks.searching import measure_search
 from scripts.benchmarks.subjects import (
     Figure,
     Subject,
@@ -210,5 +211,6 @@ WORKLOADS: Final[dict[str, Callable[[Subject], list[Figure]]]] = {
     "join": measure_join,
     "room-creation": measure_room_creation,
     "federated-send": measure_federated_send,
+    "search": measure_search,
 }
 """By the name that ``--only`` takes; paging back comes with send-one-room, the initial sync with room-creation."""

@@ -26,7 +26,7 @@ from homeserver.services.clock import Clock
 from homeserver.services.ignored_users import IgnoredUsers
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.memberships import Memberships
-from homeserver.services.messages import Messages
+from homeserver.services.messages import Messages, Surroundings
 from homeserver.services.refusals import Forbidden, NotInRoom
 from homeserver.services.room_reading import RoomReading
 from homeserver.services.room_views import RoomView, RoomViews
@@ -266,25 +266,48 @@ class Search:
 
     async def _shown(self, request: SearchRequest, found: Sequence[_Result]) -> list[JSON]:
         pace = Pace(self.clock)
+        contexts: dict[int, Surroundings] = {}
+        if request.context is not None:
+            before, after = min(request.context.before, CONTEXT_MAX), min(request.context.after, CONTEXT_MAX)
+            for result in found:
+                await pace.step()
+                # A search of many rooms would otherwise have other servers asked for each.
+                around = await self.messages.around(result.view, result.event, before, after, backfills=0)
+                contexts[result.hit.nid] = around
+        copies = await self._copies(found, contexts)
         shown: list[JSON] = []
         for result in found:
-            await pace.step()
-            (event,) = await self.shown.timeline(result.view, [result.seen])
-            one: JSONObject = {"rank": result.hit.rank, "result": event}
+            one: JSONObject = {"rank": result.hit.rank, "result": copies[result.event.event_id]}
             if request.context is not None:
-                one["context"] = await self._context(request.context, result)
+                one["context"] = await self._context(request.context, result, contexts[result.hit.nid], copies)
             shown.append(one)
         return shown
 
-    async def _context(self, wanted: ContextRequest, result: _Result) -> JSONObject:
-        before, after = min(wanted.before, CONTEXT_MAX), min(wanted.after, CONTEXT_MAX)
-        # A search of many rooms would otherwise have other servers asked for each.
-        around = await self.messages.around(result.view, result.event, before, after, backfills=0)
+    async def _copies(self, found: Sequence[_Result], contexts: Mapping[int, Surroundings]) -> dict[EventID, JSON]:
+        """{event ID: as its reader gets it} of all that is told of the results; each room's together."""
+        by_room: dict[RoomID, tuple[RoomView, dict[EventID, Seen]]] = {}
+        for result in found:
+            _, seen = by_room.setdefault(result.view.room_id, (result.view, {}))
+            around = contexts.get(result.hit.nid)
+            for each in (result.seen, *(() if around is None else (*around.before, *around.after))):
+                seen[each[0].event_id] = each
+        copies: dict[EventID, JSON] = {}
+        pace = Pace(self.clock)
+        for view, seen in by_room.values():
+            for some in batched(list(seen.values()), LOOKED_AT_ONCE):
+                await pace.step()
+                shown = await self.shown.timeline(view, some)
+                copies.update((event.event_id, copy) for (event, _), copy in zip(some, shown, strict=True))
+        return copies
+
+    async def _context(
+        self, wanted: ContextRequest, result: _Result, around: Surroundings, copies: Mapping[EventID, JSON]
+    ) -> JSONObject:
         context: JSONObject = {
             "start": str(around.start),
             "end": str(around.end),
-            "events_before": await self.shown.timeline(result.view, around.before),
-            "events_after": await self.shown.timeline(result.view, around.after),
+            "events_before": [copies[entry.event_id] for entry, _ in around.before],
+            "events_after": [copies[entry.event_id] for entry, _ in around.after],
         }
         if wanted.profiles:
             senders = {entry.event.sender for entry, _ in [*around.before, result.seen, *around.after]}
