@@ -148,7 +148,8 @@ class RegisterTests(DatabaseCase):
         self.assertEqual("M_EXCLUSIVE", (await service.post(REGISTER, {**body, "username": "alice"})).errcode)
         self.assertEqual("M_MISSING_PARAM", (await service.post(REGISTER, {"type": body["type"]})).errcode)
         self.assertEqual("M_MISSING_TOKEN", (await self.client.post(REGISTER, body)).errcode)
-        self.assertEqual(403, (await self.client.signed_in("strange").post(REGISTER, body)).status)
+        strange = await self.client.signed_in("strange").post(REGISTER, body)
+        self.assertEqual((401, "M_UNKNOWN_TOKEN"), (strange.status, strange.errcode))
 
 
 class RestrictedRegistrationTests(DatabaseCase):

@@ -1,0 +1,470 @@
+"""The whole server with an application service: it speaks for its users, is told what happens, and is asked."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, ClassVar
+
+from twisted.internet import reactor
+from twisted.trial.unittest import TestCase
+
+from conf.reading import parse_settings
+from homeserver.http.request import EdgeSite
+from scripts.serve import Server, start
+from tests.bridges import Bridge, BridgePort, Request, until, write_registration
+from tests.client import Client, Response
+
+V3 = "/_matrix/client/v3"
+V1 = "/_matrix/client/v1"
+APP = "/_matrix/app/v1"
+GHOST = "@_bridge_ghost:localhost"
+
+
+class AppserviceCase(TestCase):
+    """``self.bridge`` listens, and ``self.server`` knows it."""
+
+    registration: ClassVar[dict[str, Any]] = {}
+
+    async def setUp(self) -> None:  # type: ignore[override]
+        folder = TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        self.bridge = Bridge()
+        self.port = BridgePort(self.bridge).open()
+        self.addCleanup(self.port.close)
+        await self.start()
+        self.addCleanup(self.stop)
+        self.service = self.client("as-secret")
+
+    async def start(self, **more: Any) -> None:
+        settings = parse_settings(
+            {
+                "listeners": [{"port": 0}],
+                "passwords": {"argon2_time_cost": 1, "argon2_memory_kib": 8},
+                "rate_limits": {"enabled": False},
+                "appservices": [write_registration(self.folder, self.port.url, **self.registration)],
+                "appservice_traffic": {"retry_min_seconds": 0.1, "retry_max_seconds": 0.1, "query_timeout_seconds": 2},
+                **more,
+            },
+            self.folder,
+        )
+        self.server: Server = await start(settings, reactor)
+
+    async def stop(self) -> None:
+        """Whichever server runs now."""
+        await self.server.stop()
+
+    def client(self, token: str | None) -> Client:
+        return Client(EdgeSite(self.server.edge, self.server.settings.http, reactor), token)
+
+    async def user(self, name: str) -> Client:
+        account = {"username": name, "password": "a good one", "auth": {"type": "m.login.dummy"}}
+        registered = await self.client(None).post(f"{V3}/register", account)
+        return self.client(registered.json["access_token"])
+
+    async def ghost(self, name: str = "_bridge_ghost") -> str:
+        body = {"type": "m.login.application_service", "username": name, "inhibit_login": True}
+        registered = await self.service.post(f"{V3}/register", body)
+        self.assertEqual(200, registered.status, registered.body)
+        return str(registered.json["user_id"])
+
+    async def room_with_ghost(self, alice: Client, **more: Any) -> str:
+        await self.ghost()
+        room_id = (await alice.post(f"{V3}/createRoom", {"preset": "public_chat", **more})).json["room_id"]
+        joined = await self.service.post(f"{V3}/join/{room_id}", {}, user_id=GHOST)
+        self.assertEqual(200, joined.status, joined.body)
+        return str(room_id)
+
+    async def say(self, client: Client, room_id: str, body: str, **query: Any) -> Response:
+        content = {"msgtype": "m.text", "body": body}
+        return await client.put(f"{V3}/rooms/{room_id}/send/m.room.message/{body}", content, **query)
+
+    async def until(self, holds: Any) -> None:
+        await until(self, holds)
+
+
+class SpeakingTests(AppserviceCase):
+    async def test_it_speaks_for_its_users(self) -> None:
+        """For its own without being asked whom, for those it registered by name, and for nobody else."""
+        whoami = f"{V3}/account/whoami"
+        await self.user("alice")
+        await self.ghost()
+        own = await self.service.get(whoami)
+        ghost = await self.service.get(whoami, user_id=GHOST)
+
+        self.assertEqual({"user_id": "@_bridge:localhost", "is_guest": False}, own.json)
+        self.assertEqual(GHOST, ghost.json["user_id"])
+        for other in ("@alice:localhost", "@_bridge_unborn:localhost", "@_bridge_x:elsewhere.example"):
+            refused = await self.service.get(whoami, user_id=other)
+            self.assertEqual((403, "M_FORBIDDEN"), (refused.status, refused.errcode), other)
+        unknown = await self.client("hs-secret").get(whoami)
+        self.assertEqual((401, "M_UNKNOWN_TOKEN"), (unknown.status, unknown.errcode))
+
+    async def test_devices_without_a_login(self) -> None:
+        """They are made, spoken for, and deleted with nothing to prove."""
+        await self.ghost()
+        whoami, device = f"{V3}/account/whoami", f"{V3}/devices/D1"
+        before = await self.service.get(whoami, user_id=GHOST, device_id="D1")
+        made = await self.service.put(device, {"display_name": "Bridge"}, user_id=GHOST)
+        renamed = await self.service.put(device, {"display_name": "Bridge 2"}, user_id=GHOST)
+        for name in ("device_id", "org.matrix.msc3202.device_id"):
+            found = await self.service.request("GET", whoami, query={"user_id": GHOST, name: "D1"})
+            self.assertEqual("D1", found.json["device_id"])
+        deleted = await self.service.delete(device, {}, user_id=GHOST)
+        after = await self.service.get(whoami, user_id=GHOST, device_id="D1")
+
+        self.assertEqual([400, 201, 200, 200, 400], [x.status for x in (before, made, renamed, deleted, after)])
+        self.assertEqual("M_UNKNOWN_DEVICE", before.errcode)
+
+    async def test_names_are_its_own(self) -> None:
+        """Others register neither users nor aliases of its namespaces, and it none outside."""
+        alice = await self.user("alice")
+        room_id = (await alice.post(f"{V3}/createRoom", {"preset": "public_chat"})).json["room_id"]
+        account = {"username": "_bridge_x", "password": "a good one", "auth": {"type": "m.login.dummy"}}
+        outside = {"type": "m.login.application_service", "username": "bob", "inhibit_login": True}
+        own, other = f"{V3}/directory/room/%23_bridge_a:localhost", f"{V3}/directory/room/%23b:localhost"
+        body = {"room_id": room_id}
+        await self.service.post(f"{V3}/join/{room_id}", {})
+
+        for refused in (
+            await self.client(None).post(f"{V3}/register", account),
+            await self.service.post(f"{V3}/register", outside),
+            await alice.put(own, body),
+            await alice.post(f"{V3}/createRoom", {"room_alias_name": "_bridge_b"}),
+            await self.service.put(other, body),
+        ):
+            self.assertEqual((400, "M_EXCLUSIVE"), (refused.status, refused.errcode), refused.body)
+        self.assertEqual(200, (await self.service.put(own, body)).status)
+        self.assertEqual("M_EXCLUSIVE", (await alice.delete(own)).errcode)
+        self.assertEqual(200, (await self.service.delete(own)).status)
+
+    async def test_events_of_another_time(self) -> None:
+        """A service states when something was said; a user cannot, and nonsense is refused."""
+        alice = await self.user("alice")
+        room_id = await self.room_with_ghost(alice)
+        said = await self.say(self.service, room_id, "old", user_id=GHOST, ts=1234567890)
+        topic = f"{V3}/rooms/{room_id}/state/m.room.member/{GHOST}"
+        state = await self.service.put(topic, {"membership": "join", "displayname": "G"}, user_id=GHOST, ts=42)
+        own = await self.say(alice, room_id, "new", ts=1)
+        events = [
+            (await alice.get(f"{V3}/rooms/{room_id}/event/{each.json['event_id']}")).json["origin_server_ts"]
+            for each in (said, state, own)
+        ]
+
+        self.assertEqual([1234567890, 42], events[:2])
+        self.assertGreater(events[2], 1234567890)
+        for nonsense in ("-1", "soon", "9007199254740992", "1.5"):
+            refused = await self.say(self.service, room_id, "bad", user_id=GHOST, ts=nonsense)
+            self.assertEqual((400, "M_INVALID_PARAM"), (refused.status, refused.errcode))
+
+    async def test_what_it_sends_twice_is_sent_once(self) -> None:
+        """Under one transaction ID, without a device."""
+        room_id = await self.room_with_ghost(await self.user("alice"))
+        first = await self.say(self.service, room_id, "one", user_id=GHOST)
+        again = await self.say(self.service, room_id, "one", user_id=GHOST)
+
+        self.assertEqual(first.json, again.json)
+
+
+class ToldTests(AppserviceCase):
+    async def test_it_is_told_of_its_rooms_alone(self) -> None:
+        """What happens where its users are, as clients see it, from when they are there until they go."""
+        alice = await self.user("alice")
+        other = (await alice.post(f"{V3}/createRoom", {})).json["room_id"]
+        await self.ghost()
+        room_id = (await alice.post(f"{V3}/createRoom", {"preset": "public_chat"})).json["room_id"]
+        await self.say(alice, room_id, "before")
+        await self.service.post(f"{V3}/join/{room_id}", {}, user_id=GHOST)
+        await self.say(alice, other, "elsewhere")
+        said = await self.say(alice, room_id, "here")
+        await self.until(lambda: "here" in self.bridge.bodies())
+        await self.service.post(f"{V3}/rooms/{room_id}/leave", {}, user_id=GHOST)
+        await self.say(alice, room_id, "after")
+        await self.service.post(f"{V3}/join/{room_id}", {}, user_id=GHOST)
+        await self.say(alice, room_id, "again")
+        await self.until(lambda: "again" in self.bridge.bodies())
+
+        self.assertEqual(["here", "again"], self.bridge.bodies())
+        members = [each["content"]["membership"] for each in self.bridge.events if each["type"] == "m.room.member"]
+        self.assertEqual(["join", "leave", "join"], members)
+        event = next(each for each in self.bridge.events if each["event_id"] == said.json["event_id"])
+        self.assertEqual(
+            (room_id, "@alice:localhost", "m.room.message"), (event["room_id"], event["sender"], event["type"])
+        )
+        self.assertLess(event["unsigned"]["age"], 60_000)
+        transaction = self.bridge.transactions[0]
+        self.assertEqual(
+            ("PUT", "Bearer hs-secret", {}), (transaction.method, transaction.authorization, transaction.query)
+        )
+        self.assertEqual({"events"}, set(transaction.body))
+
+    async def test_invites_reach_it(self) -> None:
+        """Though none of its users is in the room."""
+        alice = await self.user("alice")
+        await self.ghost()
+        room_id = (await alice.post(f"{V3}/createRoom", {"invite": [GHOST]})).json["room_id"]
+        await self.until(lambda: self.bridge.events)
+
+        self.assertEqual([(room_id, GHOST)], [(each["room_id"], each["state_key"]) for each in self.bridge.events])
+
+    async def test_rooms_by_their_names(self) -> None:
+        """All that happens in a room with an alias of the service is told, whoever is there."""
+        alice = await self.user("alice")
+        room_id = (await alice.post(f"{V3}/createRoom", {"preset": "public_chat"})).json["room_id"]
+        await self.service.post(f"{V3}/join/{room_id}", {})
+        await self.service.put(f"{V3}/directory/room/%23_bridge_tea:localhost", {"room_id": room_id})
+        await self.service.post(f"{V3}/rooms/{room_id}/leave", {})
+        await self.say(alice, room_id, "named")
+        await self.until(lambda: "named" in self.bridge.bodies())
+
+    async def test_the_same_transaction_until_it_is_taken(self) -> None:
+        """Its name and its content are the same each time, over a restart too; what comes after waits its turn."""
+        alice = await self.user("alice")
+        room_id = await self.room_with_ghost(alice)
+        await self.until(lambda: self.bridge.events)
+        self.bridge.status = 503
+        taken = len(self.bridge.transactions)
+        await self.say(alice, room_id, "one")
+        await self.until(lambda: len(self.bridge.transactions) >= taken + 2)
+        await self.say(alice, room_id, "two")
+        await self.server.stop()
+        await self.port.close()
+        self.bridge.status = 200
+        refused = self.bridge.transactions[taken:]
+        self.bridge.requests.clear()
+        await self.start()
+        await self.say(self.client(alice.token), room_id, "three")
+        self.port.open()
+        await self.until(lambda: "three" in self.bridge.bodies())
+
+        self.assertEqual(["one", "two", "three"], self.bridge.bodies())
+        again = self.bridge.transactions[0]
+        names = {each.path.rpartition("/")[2] for each in (*refused, again)}
+        self.assertEqual(1, len(names))
+        self.assertEqual([again.body] * len(refused), [each.body for each in refused])
+        self.assertEqual(len(self.bridge.transactions), len({each.path for each in self.bridge.transactions}))
+
+    async def test_older_services_are_asked_by_older_paths(self) -> None:
+        """With the token in the query, as was the custom."""
+        room_id = await self.room_with_ghost(await self.user("alice"))
+        await self.until(lambda: self.bridge.events)
+        number = int(self.bridge.transactions[-1].path.rpartition("/")[2])
+        self.bridge.answers[f"{APP}/transactions/{number + 1}"] = (404, {})
+        await self.say(self.service, room_id, "old", user_id=GHOST)
+        await self.until(lambda: any(each.path == f"/transactions/{number + 1}" for each in self.bridge.requests))
+
+        self.assertEqual({"access_token": "hs-secret"}, self.bridge.requests[-1].query)
+
+    async def test_nothing_is_kept_of_a_service_that_is_gone(self) -> None:
+        """Its place in the log neither: that would keep the log."""
+        room_id = await self.room_with_ghost(await self.user("alice"))
+        await self.until(lambda: self.bridge.events)
+        await self.server.stop()
+        await self.start(appservices=[])
+        count = len(self.bridge.requests)
+        await self.server.stop()
+        await self.start()
+        await self.say(self.service_again(), room_id, "back", user_id=GHOST)
+        await self.until(lambda: "back" in self.bridge.bodies())
+
+        self.assertEqual(["back"], self.bridge.bodies()[-1:])
+        self.assertGreater(len(self.bridge.requests), count)
+
+    def service_again(self) -> Client:
+        return self.client("as-secret")
+
+
+class EphemeralTests(AppserviceCase):
+    registration: ClassVar[dict[str, Any]] = {"receive_ephemeral": True, "de.sorunome.msc2409.push_ephemeral": True}
+
+    async def test_typing_receipts_and_presence(self) -> None:
+        """Of its rooms, under the name that the registration asks by; private receipts are its own users' alone."""
+        alice = await self.user("alice")
+        room_id = await self.room_with_ghost(alice)
+        other = (await alice.post(f"{V3}/createRoom", {})).json["room_id"]
+        said = (await self.say(alice, room_id, "hello")).json["event_id"]
+        for room in (room_id, other):
+            await alice.put(f"{V3}/rooms/{room}/typing/@alice:localhost", {"typing": True, "timeout": 30000})
+        await self.until(lambda: self.of_type("m.typing"))
+        await alice.post(f"{V3}/rooms/{room_id}/receipt/m.read.private/{said}", {})
+        await alice.post(f"{V3}/rooms/{room_id}/receipt/m.read/{said}", {})
+        await self.service.post(f"{V3}/rooms/{room_id}/receipt/m.read.private/{said}", {}, user_id=GHOST)
+        await alice.put(f"{V3}/presence/@alice:localhost/status", {"presence": "online", "status_msg": "tea"})
+        for room in (room_id, other):
+            await alice.put(f"{V3}/rooms/{room}/typing/@alice:localhost", {"typing": False})
+        await self.until(lambda: self.of_type("m.presence") and len(self.readers()) == 2 and len(self.typists()) == 2)
+
+        self.assertEqual([(room_id, ["@alice:localhost"]), (room_id, [])], self.typists())
+        self.assertEqual({("m.read", "@alice:localhost"), ("m.read.private", GHOST)}, self.readers())
+        self.assertEqual("tea", self.of_type("m.presence")[-1]["content"]["status_msg"])
+        self.assertEqual(self.bridge.told("ephemeral"), self.bridge.told("de.sorunome.msc2409.ephemeral"))
+
+    def of_type(self, kind: str) -> list[Any]:
+        return [each for each in self.bridge.told("ephemeral") if each["type"] == kind]
+
+    def typists(self) -> list[Any]:
+        return [(each["room_id"], each["content"]["user_ids"]) for each in self.of_type("m.typing")]
+
+    def readers(self) -> set[Any]:
+        return {
+            (kind, user)
+            for each in self.of_type("m.receipt")
+            for of_event in each["content"].values()
+            for kind, users in of_event.items()
+            for user in users
+        }
+
+
+class EncryptionTests(AppserviceCase):
+    registration: ClassVar[dict[str, Any]] = {"org.matrix.msc3202": True}
+
+    async def test_messages_keys_and_device_lists(self) -> None:
+        """Once each, with whom they are for; by old names and new."""
+        alice = await self.user("alice")
+        await self.room_with_ghost(alice)
+        await self.service.put(f"{V3}/devices/D1", {}, user_id=GHOST)
+        await self.until(lambda: any(GHOST in each for each in self.lists("changed")))
+        message = {"messages": {GHOST: {"D1": {"x": 1}}}}
+        await alice.put(f"{V3}/sendToDevice/org.example.hi/t1", message)
+        await self.until(lambda: self.bridge.told("to_device"))
+        device = (await alice.get(f"{V3}/account/whoami")).json["device_id"]
+        await alice.put(f"{V3}/devices/{device}", {"display_name": "Phone"})
+        await self.until(lambda: any("@alice:localhost" in each for each in self.lists("changed")[1:]))
+        await alice.put(f"{V3}/sendToDevice/org.example.hi/t2", message)
+        await self.until(lambda: len(self.bridge.told("to_device")) == 2)
+        sync = await self.service.get(f"{V3}/sync", user_id=GHOST, device_id="D1")
+
+        told = {"type": "org.example.hi", "sender": "@alice:localhost", "content": {"x": 1}}
+        told |= {"to_user_id": GHOST, "to_device_id": "D1"}
+        self.assertEqual([told, told], self.bridge.told("to_device"))
+        self.assertEqual([told, told], self.bridge.told("de.sorunome.msc2409.to_device"))
+        counts = [each.body["device_one_time_keys_count"] for each in self.bridge.transactions]
+        self.assertIn({GHOST: {"D1": {"signed_curve25519": 0}}}, counts)
+        for each in self.bridge.transactions:
+            for name in ("device_lists", "device_one_time_keys_count", "device_unused_fallback_key_types"):
+                self.assertEqual(each.body[name], each.body[f"org.matrix.msc3202.{name}"])
+        # The first was in a transaction that was taken: it is gone.
+        self.assertLessEqual(len(sync.json.get("to_device", {}).get("events", ())), 1)
+
+    def lists(self, name: str) -> list[list[str]]:
+        return [each.body["device_lists"][name] for each in self.bridge.transactions]
+
+
+class AskedTests(AppserviceCase):
+    registration: ClassVar[dict[str, Any]] = {"protocols": ["irc"]}
+
+    async def test_rooms_are_made_when_somebody_looks(self) -> None:
+        """The service makes the room before it answers; what it does not know is not there, and not asked again."""
+        alice = await self.user("alice")
+        self.bridge.on_request = self.make_room
+        self.bridge.answers[f"{APP}/rooms/#_bridge_tea:localhost"] = (200, {})
+        joined = await alice.post(f"{V3}/join/%23_bridge_tea:localhost", {})
+        missing = [await alice.get(f"{V3}/directory/room/%23_bridge_none:localhost") for _ in range(2)]
+        asked = [each.path for each in self.bridge.requests if each.path.startswith(f"{APP}/rooms/")]
+
+        self.assertEqual(200, joined.status, joined.body)
+        self.assertEqual([404, 404], [each.status for each in missing])
+        self.assertEqual(1, asked.count(f"{APP}/rooms/#_bridge_none:localhost"))
+
+    async def make_room(self, request: Request) -> None:
+        if request.path == f"{APP}/rooms/#_bridge_tea:localhost":
+            await self.service.post(f"{V3}/createRoom", {"preset": "public_chat", "room_alias_name": "_bridge_tea"})
+
+    async def test_users_are_made_when_somebody_looks(self) -> None:
+        """By their profile, or an invite."""
+        alice = await self.user("alice")
+        self.bridge.on_request = self.make_user
+        for name in ("_bridge_ann", "_bridge_bea"):
+            self.bridge.answers[f"{APP}/users/@{name}:localhost"] = (200, {})
+        found = await alice.get(f"{V3}/profile/@_bridge_ann:localhost")
+        room = await alice.post(f"{V3}/createRoom", {"invite": ["@_bridge_bea:localhost"]})
+        nobody = await alice.get(f"{V3}/profile/@_bridge_nobody:localhost")
+
+        self.assertEqual([200, 200, 404], [found.status, room.status, nobody.status])
+        self.assertEqual("Ann", found.json["displayname"])
+
+    async def make_user(self, request: Request) -> None:
+        if request.path.startswith(f"{APP}/users/") and "nobody" not in request.path:
+            name = request.path.rpartition("@")[2].partition(":")[0]
+            user_id = await self.ghost(name)
+            await self.service.put(f"{V3}/profile/{user_id}/displayname", {"displayname": "Ann"}, user_id=user_id)
+
+    async def test_a_service_that_is_silent(self) -> None:
+        """Whoever waits for it is told so."""
+        alice = await self.user("alice")
+        await self.port.close()
+        found = await alice.get(f"{V3}/profile/@_bridge_ann:localhost")
+
+        self.assertEqual(408, found.status, found.body)
+
+    async def test_pings(self) -> None:
+        """All is well, or what is not."""
+        path = f"{V1}/appservice/bridge/ping"
+        self.bridge.answers[f"{APP}/ping"] = (200, {})
+        well = await self.service.post(path, {"transaction_id": "meow"})
+        self.bridge.answers[f"{APP}/ping"] = (403, {"errcode": "M_FORBIDDEN"})
+        refused = await self.service.post(path, {})
+        strange = await self.service.post(f"{V1}/appservice/other/ping", {})
+        user = await (await self.user("alice")).post(path, {})
+        await self.port.close()
+        gone = await self.service.post(path, {})
+
+        self.assertEqual({"transaction_id": "meow"}, self.bridge.requests[0].body)
+        self.assertIsInstance(well.json["duration_ms"], int)
+        self.assertEqual((502, "M_BAD_STATUS", 403), (refused.status, refused.errcode, refused.json["status"]))
+        self.assertIn("M_FORBIDDEN", refused.json["body"])
+        for other in (strange, user):
+            self.assertEqual((403, "M_FORBIDDEN"), (other.status, other.errcode))
+        self.assertEqual((502, "M_CONNECTION_FAILED"), (gone.status, gone.errcode))
+
+    async def test_networks(self) -> None:
+        """What the service tells of its network reaches clients, with a name for each instance."""
+        alice = await self.user("alice")
+        irc = {"user_fields": ["nick"], "location_fields": ["channel"], "icon": "mxc://x/y", "field_types": {}}
+        instance = {"network_id": "libera", "desc": "Libera", "fields": {"network": "libera"}}
+        self.bridge.answers[f"{APP}/thirdparty/protocol/irc"] = (200, {**irc, "instances": [instance, 7]})
+        place = {"alias": "#_bridge_tea:localhost", "protocol": "irc", "fields": {"channel": "#tea"}}
+        somebody = {"userid": GHOST, "protocol": "irc", "fields": {"nick": "ghost"}}
+        self.bridge.answers[f"{APP}/thirdparty/location/irc"] = (200, [place, {"alias": 1}])
+        self.bridge.answers[f"{APP}/thirdparty/location"] = (200, [place])
+        self.bridge.answers[f"{APP}/thirdparty/user/irc"] = (200, [somebody])
+        self.bridge.answers[f"{APP}/thirdparty/user"] = (200, [somebody])
+        protocols = await alice.get(f"{V3}/thirdparty/protocols")
+        one = await alice.get(f"{V3}/thirdparty/protocol/irc")
+        places = await alice.get(f"{V3}/thirdparty/location/irc", channel="#tea")
+        asked = self.bridge.requests[-1]
+        users = await alice.get(f"{V3}/thirdparty/user/irc", nick="ghost")
+
+        self.assertEqual({**irc, "instances": [{**instance, "instance_id": "bridge|libera"}]}, one.json)
+        self.assertEqual({"irc": one.json}, protocols.json)
+        self.assertEqual(([place], {"channel": "#tea"}), (places.json, asked.query))
+        self.assertEqual([somebody], users.json)
+        by_alias = await alice.get(f"{V3}/thirdparty/location", alias="#_bridge_tea:localhost")
+        by_user = await alice.get(f"{V3}/thirdparty/user", userid=GHOST)
+        self.assertEqual(([place], [somebody]), (by_alias.json, by_user.json))
+        for path in ("protocol/x", "location/x", "user/x"):
+            self.assertEqual(404, (await alice.get(f"{V3}/thirdparty/{path}")).status)
+        self.assertEqual(404, (await alice.get(f"{V3}/thirdparty/location", alias="#x:localhost")).status)
+
+    async def test_directories_of_networks(self) -> None:
+        """Rooms are shown under a network, and beside all others to who asks for all."""
+        alice = await self.user("alice")
+        plain = (await alice.post(f"{V3}/createRoom", {"visibility": "public", "name": "Plain"})).json["room_id"]
+        bridged = (await alice.post(f"{V3}/createRoom", {"name": "Bridged"})).json["room_id"]
+        path = f"{V3}/directory/list/appservice/libera/{bridged}"
+        put = await self.service.put(path, {"visibility": "public"})
+
+        self.assertEqual(200, put.status)
+        self.assertEqual({plain}, await self.rooms(alice))
+        self.assertEqual({plain, bridged}, await self.rooms(alice, include_all_networks=True))
+        self.assertEqual({bridged}, await self.rooms(alice, third_party_instance_id="bridge|libera"))
+        self.assertEqual(set(), await self.rooms(alice, third_party_instance_id="bridge|other"))
+        self.assertEqual(set(), await self.rooms(alice, third_party_instance_id="x"))
+        self.assertEqual(403, (await alice.put(path, {"visibility": "public"})).status)
+        await self.service.put(path, {"visibility": "private"})
+        self.assertEqual(set(), await self.rooms(alice, third_party_instance_id="bridge|libera"))
+        gone = await self.service.put(f"{V3}/directory/list/appservice/libera/!x:localhost", {"visibility": "public"})
+        self.assertEqual((404, "M_NOT_FOUND"), (gone.status, gone.errcode))
+
+    async def rooms(self, client: Client, **body: Any) -> set[str]:
+        found = await client.post(f"{V3}/publicRooms", body)
+        return {each["room_id"] for each in found.json["chunk"]}
