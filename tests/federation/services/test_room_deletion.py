@@ -5,8 +5,9 @@ from typing import Any
 from sqlalchemy import LargeBinary, SmallInteger, Text
 from twisted.trial.unittest import TestCase
 
+from homeserver.core.canonical import JSONObject
 from homeserver.core.drafts import Draft, Transaction
-from homeserver.core.identifiers import DeviceID, RoomID
+from homeserver.core.identifiers import DeviceID, RoomAlias, RoomID
 from homeserver.core.log import Position
 from homeserver.services.jobs.service import Jobs
 from homeserver.services.jobs.settings import JobSettings
@@ -23,12 +24,13 @@ from tests.databases import SCHEMAS, each_database
 from tests.federation.servers import ALICE, BOB, DAVE, ONE, Federation, until
 from tests.removal import everything, removal_on, rows_with
 
+OLD = RoomAlias("#old:one.example")
 SMALL_STEPS = JobSettings(step_ms=1)
 
 
 @each_database
 class RoomDeletionTests(Federation, TestCase):
-    async def setUp(self) -> None:
+    async def setUp(self) -> None:  # type: ignore[override]
         await self.begin(self)
         self.removal = await removal_on(self.one)
         await self.removal.jobs.start()
@@ -44,8 +46,8 @@ class RoomDeletionTests(Federation, TestCase):
         await self.two.join(BOB, room_id, ONE)
         first = await self.one.send(ALICE, room_id, "something to be found")
         relation = {"rel_type": "m.thread", "event_id": first}
-        content = {"msgtype": "m.text", "body": "an answer", "m.relates_to": relation}
-        reply = Draft("m.room.message", DAVE, dict(content), transaction=Transaction(DeviceID("PHONE"), "txn1"))
+        content: JSONObject = {"msgtype": "m.text", "body": "an answer", "m.relates_to": dict(relation)}
+        reply = Draft("m.room.message", DAVE, content, transaction=Transaction(DeviceID("PHONE"), "txn1"))
         await self.one.timeline.send(room_id, reply)
         redacted = await self.one.send(ALICE, room_id, "said too much")
         redaction = Draft("m.room.redaction", ALICE, {"redacts": redacted}, redacts=redacted)
@@ -146,6 +148,7 @@ class RoomDeletionTests(Federation, TestCase):
         job = await dying.deletion.request(DeletionRequest(room_id), None)
 
         async def is_half_done() -> bool:
+            await self.one.database.catch_up()
             return (await dying.jobs.by_id(job.nid)).place.get("phase") == "events"
 
         await until(is_half_done, "events are being deleted", self.one.clock)
@@ -168,7 +171,7 @@ class RoomDeletionTests(Federation, TestCase):
     async def test_members_find_themselves_in_another_room(self) -> None:
         """With the message, and the aliases that led to the old one; nobody but its maker may speak there."""
         room_id = await self.a_room()
-        await self.one.database.write(room_aliases.insert_new, "#old:one.example", room_id, [ONE], ALICE)
+        await self.one.database.write(room_aliases.insert_new, OLD, room_id, [ONE], ALICE)
         refuge = Refuge(ALICE, "Moved", "The old room is gone.")
 
         job = await self.removal.delete(room_id, refuge=refuge, reason="Cleaning up")
@@ -177,7 +180,7 @@ class RoomDeletionTests(Federation, TestCase):
         new = RoomID(str(job.result["refuge"]))
         self.assertEqual({ALICE, DAVE}, (await self.one.room(new)).joined)
         self.assertEqual(["The old room is gone."], await self.one.messages_of(new))
-        alias = await self.one.database.read(room_aliases.by_alias, "#old:one.example")
+        alias = await self.one.database.read(room_aliases.by_alias, OLD)
         assert alias is not None
         self.assertEqual(new, alias.room_id)
         with self.assertRaises(Forbidden):
