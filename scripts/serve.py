@@ -44,6 +44,7 @@ from e2ee.services.remote_lists import RemoteLists
 from e2ee.services.sync_sections import DeviceListNews, KeyCountNews, ToDeviceNews
 from e2ee.services.to_device import ToDevice
 from e2ee.store.schema import SCHEMA as E2EE_SCHEMA
+from federation.core.request_signing import Request, sign_request
 from federation.http.authenticator import ServerAuthenticator
 from federation.http.federation_client import federation_client
 from federation.http.key_servers import KeyRequests
@@ -55,6 +56,7 @@ from federation.http.server.openid import ServerOpenIDEndpoints
 from federation.http.server.policy import PolicyServerEndpoints
 from federation.http.server.queries import QueryEndpoints
 from federation.http.server.spaces import ServerSpaceEndpoints
+from federation.http.server.third_party_invites import ServerThirdPartyEndpoints
 from federation.http.server.transactions import TransactionEndpoints
 from federation.services.access import Access
 from federation.services.ancestry import Ancestry
@@ -63,6 +65,7 @@ from federation.services.destinations import Destinations
 from federation.services.distribution import Distribution
 from federation.services.entering import Entering
 from federation.services.ephemeral import EphemeralReceiver, EphemeralSender
+from federation.services.exchanges import RemoteExchanges
 from federation.services.handshakes import Handshakes
 from federation.services.inbox import Inbox
 from federation.services.invitations import Invitations
@@ -79,12 +82,13 @@ from federation.services.remote_profiles import RemoteProfiles
 from federation.services.remote_rooms import RemoteRooms
 from federation.services.remote_spaces import RemoteSpaces
 from federation.services.residence import Residence
+from federation.services.room_belongings import FederationBelongings
 from federation.services.room_queries import RoomQueries
 from federation.services.signing_key import FILE_NAME as SIGNING_KEY_FILE
 from federation.services.signing_key import OwnKeys, load_own_keys
 from federation.services.space_queries import SpaceQueries
 from federation.store.schema import SCHEMA as FEDERATION_SCHEMA
-from homeserver.core.identifiers import RoomID
+from homeserver.core.identifiers import RoomID, ServerName
 from homeserver.core.malformed import Malformed
 from homeserver.core.pushers import HTTP
 from homeserver.core.unpadded_base64 import encode_base64
@@ -110,6 +114,7 @@ from homeserver.http.client.devices import DeviceEndpoints
 from homeserver.http.client.directory import DirectoryEndpoints
 from homeserver.http.client.email_confirmation import EmailConfirmationEndpoints
 from homeserver.http.client.filters import FilterEndpoints
+from homeserver.http.client.identity import IdentityEndpoints
 from homeserver.http.client.login import LoginEndpoints, SessionEndpoints
 from homeserver.http.client.membership import MembershipEndpoints
 from homeserver.http.client.messages import MessageEndpoints
@@ -139,6 +144,7 @@ from homeserver.http.client.user_directory import UserDirectoryEndpoints
 from homeserver.http.client.versions import VersionsEndpoints
 from homeserver.http.client.wellknown import WellKnownEndpoints
 from homeserver.http.edge import Edge
+from homeserver.http.identity_servers import HTTPIdentityServers
 from homeserver.http.landing import LandingEndpoints, Welcome
 from homeserver.http.limits import RequestLimits
 from homeserver.http.listeners import Listeners, open_listeners
@@ -187,10 +193,14 @@ from homeserver.services.ephemeral import EphemeralSerial
 from homeserver.services.filters import Filters
 from homeserver.services.history import History
 from homeserver.services.housekeeping import Housekeeping, forget_transactions, trim_the_log
+from homeserver.services.identity.bindings import IdentityBindings
+from homeserver.services.identity.exchanging import Exchanging
+from homeserver.services.identity.inviting import AddressInviting
 from homeserver.services.ignored_users import IgnoredUsers
 from homeserver.services.interactive_auth import InteractiveAuth
 from homeserver.services.invite_permissions import InvitePermissions
 from homeserver.services.inviting import Inviting
+from homeserver.services.jobs.service import Jobs, forget_jobs
 from homeserver.services.joining import Joining
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.last_seen import LastSeen
@@ -232,6 +242,10 @@ from homeserver.services.reporting import Reporting
 from homeserver.services.resolution import Resolution
 from homeserver.services.room_outlines import RoomOutlines
 from homeserver.services.room_reading import RoomReading
+from homeserver.services.room_removal.closed_rooms import ClosedRooms
+from homeserver.services.room_removal.deletion import RoomDeletion
+from homeserver.services.room_removal.evicting import Evicting
+from homeserver.services.room_removal.forgetting import Forgetting
 from homeserver.services.room_states import RoomStates
 from homeserver.services.room_views import RoomViews
 from homeserver.services.rule_owners import RuleOwners
@@ -366,8 +380,17 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     known_events = KnownEvents(database)
     tail.follow(known_events.follow)
     live_rooms = LiveRooms(database)
+    # What is in memory of rooms goes with them; whatever is made below and keeps something of rooms says so here.
+    forgetting = Forgetting([live_rooms, known_events], [known_events])
+    tail.follow(forgetting.follow)
+    closed_rooms = ClosedRooms(database, reactor)
+    await closed_rooms.load()
+    tail.follow(closed_rooms.follow)
+    live_rooms.gates.append(closed_rooms.require_open)
+    jobs = Jobs(database, reactor, _opaque_id(), settings.jobs)
     composer = Composer(name, keys.current, known_events, reactor, _opaque_id)
-    room_states = RoomStates(database, known_events, Resolution(known_events))
+    resolution = Resolution(known_events)
+    room_states = RoomStates(database, known_events, resolution)
     redactions = Redactions(database, known_events, room_states)
     timeline = Timeline(
         database, known_events, live_rooms, composer, redactions, lambda: RoomID(f"!{_opaque_id()}:{name}")
@@ -538,6 +561,8 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     sent_members = SentMembers(settings.sync)
     timelines = Timelines(recent, visible, Forks(name, database), client_events, aggregations)
     states = States(database, known_events, client_events, sent_members)
+    forgetting.rooms += (resolution, client_events, typing, summaries, pushed, keeping)
+    forgetting.histories.append(recent)
     proposals = proposals_on(
         Ground(
             settings=settings,
@@ -575,6 +600,9 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
             to_device=to_device,
             device_lists=device_lists,
             key_counts=key_counts,
+            visible=visible,
+            jobs=jobs,
+            forgetting=forgetting,
         )
     )
     for door in (timeline, acceptance):
@@ -608,10 +636,22 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     )
     badges = Badges(reactor, tail, memberships, unread)
     pusher_index = PusherIndex(database, memberships)
+    forgetting.rooms.append(pusher_index)
     dues = Dues(database, tail, known_events, memberships, pushed, rule_owners, pusher_index, reactor)
     notices = Notices(database, tail, known_events, memberships, threads, badges, settings.push.include_content)
     outbound = outbound_client(reactor, names, settings.outbound)
     parts.push_async_callback(outbound.close)
+
+    def sign_for(destination: str, method: str, path: str, content: bytes) -> str:
+        return sign_request(Request(name, ServerName(destination), method, path, content), keys.current)
+
+    identity_servers = HTTPIdentityServers(outbound, sign_for)
+    bindings = IdentityBindings(database, identity_servers)
+    third_party_ids.bindings = deactivation.bindings = bindings
+    address_inviting = AddressInviting(identity_servers, known_events, live_rooms, timeline, inviting)
+    exchanging = Exchanging(
+        name, database, known_events, live_rooms, inviting, identity_servers, RemoteExchanges(peers)
+    )
     push_surroundings = PushSurroundings(
         reactor, HTTPPushGateways(outbound), dues, notices, badges, settings.push, _dice
     )
@@ -677,6 +717,11 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     typing.listeners.append(ephemeral_sender.send_typing)
     presence.listeners.append(ephemeral_sender.send_presence)
 
+    # Rooms: how they end.
+    evicting = Evicting(database, room_version, creating, joining, departing, timeline)
+    room_deletion = RoomDeletion(database, reactor, jobs, evicting, [FederationBelongings(database, outbox)])
+    jobs.add_kind(room_deletion)
+
     # Administration: each class is also named in scripts/administration/endpoints.py, for the command line.
     actions = Actions(database, reactor)
     standing = Standing(name, database, sessions)
@@ -718,6 +763,7 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
         ValidationEndpoints(validation),
         ThirdPartyIDEndpoints(third_party_ids),
         *([EmailConfirmationEndpoints(validation)] if validation is not None else []),
+        IdentityEndpoints(bindings),
         DeviceEndpoints(devices),
         ProfileEndpoints(profiles),
         UserDirectoryEndpoints(user_directory),
@@ -733,8 +779,8 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
             allow_http=settings.push.allow_http or not settings.outbound.verify_tls,
         ),
         NotificationEndpoints(notifications),
-        RoomCreationEndpoints(name, room_version, creating),
-        MembershipEndpoints(joining, inviting, departing, memberships, aliases),
+        RoomCreationEndpoints(name, room_version, creating, address_inviting),
+        MembershipEndpoints(joining, inviting, departing, memberships, aliases, address_inviting, exchanging),
         SendingEndpoints(sending, presence, proposals.send_options, proposals.send_detours),
         AliasEndpoints(aliases),
         MessageEndpoints(messages),
@@ -761,6 +807,7 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
         TransactionEndpoints(inbox),
         *(() if policy_requests.own is None else (PolicyServerEndpoints(policy_requests.own),)),
         ServerMembershipEndpoints(name, residence, invitations),
+        ServerThirdPartyEndpoints(exchanging, live_rooms, access),
         ServerEventEndpoints(name, reactor, room_queries),
         QueryEndpoints(name, version("folkmoot"), aliases, profiles),
         ServerOpenIDEndpoints(openid),
@@ -808,6 +855,8 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     if mailing is not None:
         await mailing.outgoing.start()
         parts.push_async_callback(mailing.outgoing.stop)
+    await jobs.start()
+    parts.push_async_callback(jobs.stop)
     housekeeping = Housekeeping(
         database,
         reactor,
@@ -816,6 +865,7 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
             forget_transactions(settings.housekeeping),
             trim_the_log(settings.housekeeping),
             forget_actions(settings.administration),
+            forget_jobs(settings.jobs),
             *proposals.chores,
         ],
     )

@@ -14,7 +14,7 @@ from homeserver.core.interactive_auth import PASSWORD
 from homeserver.core.log import PROFILE, PUSHERS
 from homeserver.services.callers import Caller, RequestInfo
 from homeserver.services.interactive_auth import AT_ONCE, BY_PASSWORD, InteractiveAuth, Request
-from homeserver.services.ports import AccountBelongings, RoomMembers
+from homeserver.services.ports import AccountBelongings, Bindings, RoomMembers
 from homeserver.services.sessions import Sessions
 from homeserver.store import account_data, filters, profiles, push_rules, pushers, receipts, threepids, users
 from homeserver.store.database import Database
@@ -30,27 +30,32 @@ class Deactivation:
     interactive_auth: InteractiveAuth
     room_members: RoomMembers
     belongings: Sequence[AccountBelongings] = ()
+    bindings: Bindings | None = None
+    """What identity servers know; None: none was told anything."""
 
-    async def deactivate(self, caller: Caller | None, auth: JSON, info: RequestInfo, *, erase: bool) -> None:
+    async def deactivate(
+        self, caller: Caller | None, auth: JSON, info: RequestInfo, *, erase: bool, id_server: str | None = None
+    ) -> bool:
         """
         Nobody logs in to the account any more, and it is in no room.  Raises InteractiveAuthRequired.
 
-        Without a caller, the account is the one whose password is proved.
+        Without a caller, the account is the one whose password is proved.  Whether no identity server, or not
+        *id_server*, knows any address as the user's any more.
         """
         if caller is not None and caller.appservice_id is not None and caller.device_id is None:
             # An application service answers for its users itself.
-            await self.end(caller.user_id, erase=erase)
-            return
+            return await self.end(caller.user_id, erase=erase, id_server=id_server)
         user_id = None if caller is None else caller.user_id
         # A guest has no password to prove.
         flows = AT_ONCE if caller is not None and caller.is_guest else BY_PASSWORD
         progress = await self.interactive_auth.complete(Request("deactivateAccount", flows, info, user_id), auth)
-        await self.end(user_id or UserID(progress.proofs[PASSWORD]), erase=erase)
+        return await self.end(user_id or UserID(progress.proofs[PASSWORD]), erase=erase, id_server=id_server)
 
-    async def end(self, user_id: UserID, *, erase: bool) -> None:
-        """The account has ended, without further questions."""
+    async def end(self, user_id: UserID, *, erase: bool, id_server: str | None = None) -> bool:
+        """The account has ended, without further questions; answers as ``deactivate``."""
         await self.begin(user_id, erase=erase)
         await self.room_members.leave_all(user_id)
+        return self.bindings is None or await self.bindings.unbind_all(user_id, id_server)
 
     async def begin(self, user_id: UserID, *, erase: bool) -> None:
         """Nobody logs in to the account any more; that it is in no room is still to come (``leave_all``, or a start)."""

@@ -69,7 +69,8 @@ class Inviting:
         """The target is invited by a member event of this *content*; answers its ID.  Raises as ``invite``."""
         self.live_rooms.require_open(room_id)
         room = await self.live_rooms.load(room_id)
-        if sender not in room.joined:
+        # Who has invited by address may have left since.
+        if sender not in room.joined and "third_party_invite" not in content:
             raise NotInRoom
         if target in room.joined:
             raise Forbidden(f"{target} is in the room already.")

@@ -10,7 +10,7 @@ from attrs import define
 
 from homeserver.core.auth_events import CREATE, JOIN_RULES, POWER_LEVELS
 from homeserver.core.authorization.situation import Situation
-from homeserver.core.canonical import JSON, JSONObject
+from homeserver.core.canonical import JSON
 from homeserver.core.drafts import Draft
 from homeserver.core.events import StateKey
 from homeserver.core.identifiers import RoomID, ServerName, UserID, server_of
@@ -45,7 +45,6 @@ class Joining:
         via: Sequence[ServerName] = (),
         *,
         reason: str | None = None,
-        third_party_signed: JSONObject | None = None,
     ) -> None:
         """
         The caller is in the room.  *via*: servers that may know it.
@@ -55,8 +54,6 @@ class Joining:
         self.live_rooms.require_open(room_id)
         user_id = caller.user_id
         content = await self.member_content.of(user_id, "join", reason)
-        if third_party_signed is not None:
-            content["third_party_signed"] = third_party_signed
         room = await self.live_rooms.find(room_id)
         if room is not None and user_id in room.joined:
             return

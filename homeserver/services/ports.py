@@ -281,6 +281,9 @@ class Bindings(Protocol):
         Spec: client-server-api#post_matrixclientv3account3piddelete
         """
 
+    async def unbind_all(self, user_id: UserID, id_server: str | None) -> bool:
+        """Whether no identity server, or not *id_server*, says of any address any more that it is the user's."""
+
 
 class AccountBelongings(Protocol):
     """What another part keeps for accounts.  Called within the same transaction."""

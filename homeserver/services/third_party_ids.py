@@ -43,6 +43,10 @@ class NoBindings:
         """It cannot be unbound from here."""
         return False
 
+    async def unbind_all(self, user_id: UserID, id_server: str | None) -> bool:
+        """None was bound from here."""
+        return id_server is None
+
 
 @define(eq=False)
 class ThirdPartyIDs:

@@ -81,9 +81,10 @@ class AccountEndpoints:
     @operation("deactivateAccount")
     async def deactivate(self, caller: Caller | None, info: RequestInfo, body: DeactivateBody) -> Deactivated:
         """Nobody logs in to the account any more.  Raises InteractiveAuthRequired."""
-        await self.deactivation.deactivate(caller, body.auth, info, erase=body.erase)
-        # This server binds no address to any identity server, so none is left to unbind.
-        return Deactivated("success")
+        unbound = await self.deactivation.deactivate(
+            caller, body.auth, info, erase=body.erase, id_server=body.id_server
+        )
+        return Deactivated("success" if unbound else "no-support")
 
     @operation("getAccount3PIDs")
     async def list_third_party_ids(self, caller: Caller) -> ThirdPartyIDList:

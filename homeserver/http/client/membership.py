@@ -6,15 +6,19 @@ Spec: client-server-api#room-membership
 
 from collections.abc import Sequence
 
-from attrs import frozen
+from attrs import field, frozen
 
 from homeserver.core.canonical import JSONObject
-from homeserver.core.identifiers import RoomAlias, RoomID, ServerName, UserID
+from homeserver.core.identifiers import RoomAlias, RoomID, ServerName, UserID, parse_server_name
+from homeserver.core.malformed import Malformed
 from homeserver.http.operation import operation
 from homeserver.http.replies import Empty
 from homeserver.services.aliases import Aliases
 from homeserver.services.callers import Caller
 from homeserver.services.departing import Departing
+from homeserver.services.identity.exchanging import Exchanging
+from homeserver.services.identity.inviting import AddressInviting, Invitee
+from homeserver.services.identity.ports import IdentityServer
 from homeserver.services.inviting import Inviting
 from homeserver.services.joining import Joining
 from homeserver.services.memberships import Memberships
@@ -50,6 +54,19 @@ class InviteBody:
 
     user_id: UserID | None = None
     reason: str | None = None
+    id_server: str | None = None
+    id_access_token: str | None = field(default=None, repr=False)
+    medium: str | None = None
+    address: str | None = None
+
+
+def invitee_of(body: InviteBody) -> Invitee:
+    """Whom the body names.  Raises Malformed with ``M_MISSING_PARAM`` where it does not."""
+    for name in ("address", "medium", "id_server", "id_access_token"):
+        if getattr(body, name) is None:
+            raise Malformed("An invite names a user_id, or all that is needed for an address.", name, "M_MISSING_PARAM")
+    server = IdentityServer(str(parse_server_name(body.id_server)), str(body.id_access_token))
+    return Invitee(server, str(body.medium), str(body.address))
 
 
 @frozen
@@ -61,6 +78,9 @@ class MembershipEndpoints:
     departing: Departing
     memberships: Memberships
     aliases: Aliases
+    addresses: AddressInviting | None = None
+    """Invites by address; None: this server asks no identity server."""
+    exchanging: Exchanging | None = None
 
     @operation("getJoinedRooms")
     async def joined_rooms(self, caller: Caller) -> JSONObject:
@@ -103,7 +123,8 @@ class MembershipEndpoints:
         if caller.is_guest:
             raise GuestsForbidden
         if body.user_id is None:
-            raise InvalidParameter("Say by user_id whom to invite: this server asks no identity server for addresses.")
+            await self._invite_address(caller, room_id, body)
+            return Empty()
         await self.inviting.invite(caller.user_id, room_id, body.user_id, reason=body.reason)
         return Empty()
 
@@ -137,8 +158,17 @@ class MembershipEndpoints:
         await self.departing.unban(caller.user_id, room_id, body.user_id, reason=body.reason)
         return Empty()
 
+    async def _invite_address(self, caller: Caller, room_id: RoomID, body: InviteBody) -> None:
+        if self.addresses is None:
+            raise InvalidParameter("Say by user_id whom to invite: this server asks no identity server for addresses.")
+        await self.addresses.invite(caller.user_id, room_id, invitee_of(body), reason=body.reason)
+
     async def _join(self, caller: Caller, room_id: RoomID, via: Sequence[ServerName], body: JoinBody) -> None:
-        await self.joining.join(caller, room_id, via, reason=body.reason, third_party_signed=body.third_party_signed)
+        if body.third_party_signed is not None and self.exchanging is not None:
+            row = (await self.memberships.of(caller.user_id)).rows.get(room_id)
+            if row is None or row.membership not in {"invite", "join"}:
+                await self.exchanging.accept(caller.user_id, room_id, body.third_party_signed)
+        await self.joining.join(caller, room_id, via, reason=body.reason)
 
     async def _find(self, named: RoomID | RoomAlias, via: Sequence[ServerName]) -> tuple[RoomID, Sequence[ServerName]]:
         if not named.startswith("#"):
