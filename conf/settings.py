@@ -18,6 +18,7 @@ from homeserver.services.administration.actions import AdministrationSettings
 from homeserver.services.appservices.settings import AppserviceTrafficSettings
 from homeserver.services.delayed_events.settings import DelayedEventSettings
 from homeserver.services.housekeeping import HousekeepingSettings
+from homeserver.services.jobs.settings import JobSettings
 from homeserver.services.login_failures import LoginFailureSettings
 from homeserver.services.mail.settings import EmailSettings
 from homeserver.services.password_hashes import PasswordSettings
@@ -139,6 +140,8 @@ class Settings:
     """Whom users turn to; told at /.well-known/matrix/support."""
     housekeeping: HousekeepingSettings = HousekeepingSettings()
     """How long things are kept that only matter for a while."""
+    jobs: JobSettings = JobSettings()
+    """Long work in the background."""
     administration: AdministrationSettings = AdministrationSettings()
     """What administrators do."""
     logging: LoggingSettings = LoggingSettings()

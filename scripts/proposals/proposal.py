@@ -30,6 +30,7 @@ from homeserver.services.ephemeral import EphemeralSerial
 from homeserver.services.housekeeping import Chore
 from homeserver.services.ignored_users import IgnoredUsers
 from homeserver.services.invite_permissions import InvitePermissions
+from homeserver.services.jobs.service import Jobs
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.live_rooms import LiveRooms
 from homeserver.services.log_tail import Follower, LogTail
@@ -39,6 +40,7 @@ from homeserver.services.presence import PresenceBoard
 from homeserver.services.push_rules import PushRuleBook
 from homeserver.services.pushed_events import PushedEvents
 from homeserver.services.recent_events import RecentEvents
+from homeserver.services.room_removal.forgetting import Forgetting
 from homeserver.services.room_views import RoomViews
 from homeserver.services.sending import Sending
 from homeserver.services.sliding.extensions import SlidingExtension
@@ -52,6 +54,7 @@ from homeserver.services.timeline import Timeline
 from homeserver.services.typing import Typing
 from homeserver.services.unread import UnreadCounts
 from homeserver.services.unsigned import Unsigned
+from homeserver.services.visible_history import VisibleHistory
 from homeserver.services.wakeups import Wakeups
 from homeserver.store.database import Database
 
@@ -95,6 +98,9 @@ class Ground:
     to_device: ToDevice
     device_lists: DeviceLists
     key_counts: KeyCounts
+    visible: VisibleHistory
+    jobs: Jobs
+    forgetting: Forgetting
     send_options: list[SendOption] = field(factory=list)
     """Those of all proposals, in the end."""
     unsigned: list[Unsigned] = field(factory=list)
