@@ -39,6 +39,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("send_at_ms IS NOT NULL"),
         postgresql_where=sa.text("send_at_ms IS NOT NULL"),
     )
+    op.create_index("ix_delayed_events_room_id", "delayed_events", ["room_id"])
     op.create_index("ix_delayed_events_user_id_finalised_ms", "delayed_events", ["user_id", "finalised_ms"])
     op.create_table(
         "rendezvous",
