@@ -85,7 +85,7 @@ class SyncServices:
         self.threads = Threads(known)
         self.receipts = Receipts(database, clock, known, self.memberships, self.threads)
         self.read_markers = ReadMarkers(database, self.memberships, self.receipts)
-        moves = StateMoves(known, database.head)
+        self.moves = moves = StateMoves(known, database.head)
         self.summaries = Summaries(database, moves)
         self.pushed = PushedEvents(database, known, self.threads, self.summaries, moves)
         self.keeping = UnreadKeeping(database, clock)
@@ -94,9 +94,9 @@ class SyncServices:
         )
         self.sent = SentMembers(settings)
         visible = VisibleHistory(database, known)
-        views = RoomViews(database, tail, known, self.memberships, visible)
+        self.views = views = RoomViews(database, tail, known, self.memberships, visible)
         aggregations = Aggregations(database, known, views, self.client_events, self.ignored)
-        timelines = Timelines(self.recent, visible, Forks(server, database), self.client_events, aggregations)
+        self.timelines = timelines = Timelines(self.recent, visible, Forks(server, database), self.client_events, aggregations)
         states = States(database, known, self.client_events, self.sent)
         sections: list[SyncSection] = [
             # Nobody moves this clock on in the midst of an answer.

@@ -111,9 +111,9 @@ _UNUSED = Prepared(
 )
 
 
-def open_new(tx: Write, name: ConnectionName, pending: str, now_ms: int, most: int) -> int:
+def open_new(tx: Write, name: ConnectionName, pending: str, now_ms: int, most: int) -> tuple[int, list[int]]:
     """
-    The nid of a new connection, whose latest generation, the first, is *pending*.
+    The nid of a new connection, whose latest generation, the first, is *pending*; and of those that are dropped for it.
 
     It takes the place of the one of its name; of those of the device only the *most* used last stay.
     """
@@ -127,14 +127,12 @@ def open_new(tx: Write, name: ConnectionName, pending: str, now_ms: int, most: i
         pending=pending,
     )
     assert row is not None, "an insert returns its row"
-    kept = 1
+    others = [nid for nid, conn_id in before if conn_id != name.conn_id]
+    dropped = [nid for nid, conn_id in before if conn_id == name.conn_id] + others[most - 1 :]
     # Afterwards: no number is given out twice in a row.
-    for nid, conn_id in before:
-        if conn_id == name.conn_id or kept >= most:
-            drop(tx, nid)
-        else:
-            kept += 1
-    return int(row[0])
+    for nid in dropped:
+        drop(tx, nid)
+    return int(row[0]), dropped
 
 
 def by_nid(tx: Connection, nid: int) -> StoredConnection | None:

@@ -147,7 +147,9 @@ class Links:
         write = self.database.write_long if long else self.database.write
         if link.nid == 0:
             most = self.settings.connections_per_device_max
-            link.nid = await write(sliding_connections.open_new, link.name, encoded, now, most)
+            link.nid, dropped = await write(sliding_connections.open_new, link.name, encoded, now, most)
+            for nid in dropped:
+                self._known.pop(nid, None)
             link.latest = 1
             self._known[link.nid] = link
         else:
