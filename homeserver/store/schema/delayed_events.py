@@ -40,4 +40,3 @@ Index(
 )
 Index("ix_delayed_events_room_id", delayed_events.c.room_id)
 Index("ix_delayed_events_user_id_finalised_ms", delayed_events.c.user_id, delayed_events.c.finalised_ms)
-Index("ix_delayed_events_room_id", delayed_events.c.room_id)

@@ -8,7 +8,6 @@ branch_labels = None
 depends_on = None
 
 _INDEXES = (
-    ("ix_delayed_events_room_id", "delayed_events", ["room_id"]),
     ("ix_notices_rooms_room_id", "notices_rooms", ["room_id"]),
     ("ix_sliding_rooms_room_nid", "sliding_rooms", ["room_nid"]),
     ("ix_thread_subscriptions_room_nid", "thread_subscriptions", ["room_nid"]),
