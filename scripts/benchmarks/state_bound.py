@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-from attrs import evolve
+from attrs import evolve, frozen
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import react
 
@@ -26,6 +26,7 @@ from homeserver.core.room_creation import PUBLIC_CHAT, RoomRequest
 from homeserver.core.signatures import SigningKey
 from homeserver.core.timeline import Ordering, ordering_at
 from homeserver.core.versions import DEFAULT_ROOM_VERSION
+from homeserver.services.acceptance import Acceptance
 from homeserver.services.composing import Composer
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.live_rooms import LiveRooms
@@ -49,8 +50,20 @@ BATCH: Final = 5_000
 BOUND: Final = 0.1
 
 
-def timeline_on(database: Database, reactor: Any) -> Timeline:
+@frozen(eq=False)
+class Parts:
     """The services that let events into rooms."""
+
+    database: Database
+    tail: LogTail
+    known: KnownEvents
+    live_rooms: LiveRooms
+    timeline: Timeline
+    acceptance: Acceptance
+
+
+def parts_on(database: Database, reactor: Any) -> Parts:
+    """Those of a server on an open database."""
     known = KnownEvents(database)
     tail = LogTail(database.head)
     tail.follow(known.follow)
@@ -59,19 +72,29 @@ def timeline_on(database: Database, reactor: Any) -> Timeline:
     states = RoomStates(database, known, Resolution(known))
     composer = Composer(SERVER, key, known, reactor, secrets.token_urlsafe)
     redactions = Redactions(database, known, states)
-    return Timeline(
+    live_rooms = LiveRooms(database)
+
+    def new_room_id() -> RoomID:
+        return RoomID(f"!{secrets.token_urlsafe()}:{SERVER}")
+
+    return Parts(
         database,
+        tail,
         known,
-        LiveRooms(database),
-        composer,
-        redactions,
-        lambda: RoomID(f"!{secrets.token_urlsafe()}:{SERVER}"),
+        live_rooms,
+        Timeline(database, known, live_rooms, composer, redactions, new_room_id),
+        Acceptance(SERVER, database, known, live_rooms, states, redactions),
     )
 
 
-async def fill(database: Database, reactor: Any, count: int, members: int) -> None:
-    """One room with *count* events, among them the joins and leaves of so many *members*."""
-    timeline = timeline_on(database, reactor)
+def timeline_on(database: Database, reactor: Any) -> Timeline:
+    """The door through which local events enter."""
+    return parts_on(database, reactor).timeline
+
+
+async def fill(parts: Parts, count: int, members: int) -> RoomID:
+    """A room with *count* events, among them the joins and leaves of so many *members*."""
+    timeline, database = parts.timeline, parts.database
     host = UserID(f"@host:{SERVER}")
     room_id = await timeline.create(RoomRequest(host, DEFAULT_ROOM_VERSION, preset=PUBLIC_CHAT))
     for start in range(0, members, TOGETHER):
@@ -89,6 +112,7 @@ async def fill(database: Database, reactor: Any, count: int, members: int) -> No
         await database.write_long(_fill_up, room_id, template, min(BATCH, count - written))
         if written // BATCH % 40 == 0:
             click.echo(f"  {written:,} events")
+    return room_id
 
 
 def _fill_up(tx: Write, room_id: RoomID, template: StoredEvent, count: int) -> None:
@@ -133,7 +157,7 @@ def main(count: int, members: int) -> None:
         async def work(reactor: Any) -> None:
             database = open_database(settings, reactor)
             try:
-                await fill(database, reactor, count, members)
+                await fill(parts_on(database, reactor), count, members)
             finally:
                 await database.close()
             of_events, of_state = sizes(path)
