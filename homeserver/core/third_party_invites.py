@@ -69,8 +69,8 @@ def parse_proof(signed: JSON, path: str = "signed") -> Proof:
     token = signed.get("token")
     if not isinstance(token, str) or not isinstance(signed.get("signatures"), dict):
         raise Malformed("This must hold a token and signatures.", path)
-    whole: JSONObject = {"mxid": signed.get("mxid"), "token": token, "signatures": signed["signatures"]}
-    return Proof(parse_user_id(signed.get("mxid")), token, whole)
+    # All of it is signed, also what is not looked at here.
+    return Proof(parse_user_id(signed.get("mxid")), token, signed)
 
 
 def keys_that_signed(proof: Proof, content: Mapping[str, JSON]) -> list[PublishedKey]:
