@@ -34,6 +34,7 @@ from homeserver.services.sessions import SessionSettings
 from homeserver.services.settings import RoomSettings
 from homeserver.services.sliding.settings import SlidingSettings
 from homeserver.services.stages.settings import TermsSettings
+from homeserver.services.sticky_events.settings import StickyEventSettings
 from homeserver.services.sync.settings import SyncSettings
 from homeserver.services.user_directory import UserDirectorySettings
 from homeserver.store.settings import DatabaseSettings
@@ -114,6 +115,8 @@ class Settings:
     """Events that clients schedule to be sent later."""
     search: SearchSettings = SearchSettings()
     """Whether messages are found by their words."""
+    sticky_events: StickyEventSettings = StickyEventSettings()
+    """Events that everybody in a room is told of for a while, as those of calls are."""
     rendezvous: RendezvousSettings = RendezvousSettings()
     """Logging in by a QR code: where the two devices meet."""
     rtc: RTCSettings = RTCSettings()

@@ -119,6 +119,7 @@ from homeserver.http.client.login import LoginEndpoints, SessionEndpoints
 from homeserver.http.client.membership import MembershipEndpoints
 from homeserver.http.client.messages import MessageEndpoints
 from homeserver.http.client.mutual_rooms import MutualRoomEndpoints
+from homeserver.http.client.old_sync import OldSyncEndpoints
 from homeserver.http.client.openid import OpenIDEndpoints
 from homeserver.http.client.presence import PresenceEndpoints
 from homeserver.http.client.profiles import ProfileEndpoints
@@ -213,6 +214,8 @@ from homeserver.services.memberships import Memberships
 from homeserver.services.messages import Messages
 from homeserver.services.mutual_rooms import MutualRooms
 from homeserver.services.notifications import Notifications
+from homeserver.services.old_sync.snapshots import Snapshots
+from homeserver.services.old_sync.stream import EventStream
 from homeserver.services.openid import OpenID
 from homeserver.services.outliers import Outliers
 from homeserver.services.own_members import OwnMembers
@@ -628,6 +631,33 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     sync = Sync(
         reactor, tail, serial, memberships, wakeups, ignored, presence, sections, settings.sync, [*proposals.unsigned]
     )
+    stream = EventStream(
+        reactor,
+        database,
+        tail,
+        serial,
+        known_events,
+        memberships,
+        views,
+        shown,
+        ignored,
+        wakeups,
+        settings.sync,
+    )
+    snapshots = Snapshots(
+        reactor,
+        database,
+        tail,
+        serial,
+        known_events,
+        memberships,
+        messages,
+        reading,
+        aliases,
+        ignored,
+        presence,
+        push_rules,
+    )
 
     # Push: what is new, for those who do not wait for it.
     rule_owners = RuleOwners(known_events, push_rules, ignored, invite_permissions)
@@ -710,6 +740,7 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
         settings.federation,
         _opaque_id,
         _dice,
+        proposals.skipped,
     )
     outbox = Outbox(surroundings, distribution)
     tail.follow(outbox.follow)
@@ -794,6 +825,7 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
         RoomUpgradeEndpoints(upgrading),
         ReportEndpoints(Reporting(name, reactor, database, views, messages)),
         SyncEndpoints(sync, filters),
+        OldSyncEndpoints(stream, snapshots, messages, known_events),
         TypingEndpoints(typing, presence),
         ReceiptEndpoints(receipts, read_markers, presence),
         ReadMarkerEndpoints(read_markers, receipts, presence),

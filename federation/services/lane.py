@@ -23,7 +23,7 @@ from federation.services.settings import FederationSettings
 from federation.store import outbox
 from homeserver.core.backoff import wait_ms
 from homeserver.core.canonical import JSONObject
-from homeserver.core.identifiers import ServerName
+from homeserver.core.identifiers import RoomID, ServerName
 from homeserver.core.log import Position
 from homeserver.services.clock import Clock, now_ms
 from homeserver.services.ports import PeerFault, PeerUnreachable
@@ -64,6 +64,8 @@ class Surroundings:
     transaction_id: Callable[[], str]
     """Answers another one at each call, also of another process."""
     dice: Callable[[], float]
+    skipped: Sequence[Callable[[ServerName, RoomID], None]] = ()
+    """Called when a server is not sent some events of a room, having been away for so long."""
 
 
 @define(eq=False)
@@ -234,6 +236,7 @@ class Lane:
                 return ()
             if self._was_away_long():
                 # The latest event of a room leads to all before it: the destination fetches those itself.
+                self._tell_of_gaps(waiting)
                 return tuple(PduPlace(room.room_id, room.last) for room in waiting)
             found: list[PduPlace] = []
             nothing: list[PduPlace] = []
@@ -247,6 +250,12 @@ class Lane:
             if found:
                 return tuple(sorted(found, key=lambda place: place.position))
             await self.around.database.write(outbox.skip, self.destination, nothing)
+
+    def _tell_of_gaps(self, waiting: Sequence[outbox.WaitingRoom]) -> None:
+        for room in waiting:
+            if room.first < room.last:
+                for tell in self.around.skipped:
+                    tell(self.destination, room.room_id)
 
     async def _missed_in(self, room: outbox.WaitingRoom, limit: int) -> list[PduPlace]:
         """The first of the room's events that this destination is to have; empty: they are gone from the store."""

@@ -121,4 +121,14 @@ partial_joins = Table(
     sqlite_with_rowid=False,
 )
 
-SCHEMA: Final = Schema("federation", METADATA, "federation.store.migrations", "federation_0002")
+# Servers that came into a room, or were away for long, and have not been sent what is sticky there.
+sticky_pushes = Table(
+    "sticky_pushes",
+    METADATA,
+    string("destination", primary_key=True),
+    string("room_id", primary_key=True),
+    sqlite_with_rowid=False,
+)
+Index("ix_sticky_pushes_room_id", sticky_pushes.c.room_id)
+
+SCHEMA: Final = Schema("federation", METADATA, "federation.store.migrations", "federation_0003")

@@ -21,7 +21,7 @@ from e2ee.services.to_device import ToDevice
 from federation.http.federation_client import FederationClient
 from federation.services.destinations import Destinations
 from homeserver.core.canonical import JSON
-from homeserver.core.identifiers import ServerName
+from homeserver.core.identifiers import RoomID, ServerName
 from homeserver.http.client.send_options import SendDetour, SendOption
 from homeserver.services.account_data import AccountData
 from homeserver.services.client_events import ClientEvents
@@ -139,6 +139,8 @@ class Proposal:
     """Of events, as clients see them."""
     companions: Sequence[Companion] = ()
     """What is written together with events."""
+    skipped: Sequence[Callable[[ServerName, RoomID], None]] = ()
+    """Called when another server is not sent some events of a room."""
     capabilities: Mapping[str, JSON] = field(factory=dict)
     chores: Sequence[Chore] = ()
     """Done now and then."""
@@ -162,6 +164,7 @@ def proposals_on(ground: Ground) -> Proposal:
         send_detours=[detour for proposal in every for detour in proposal.send_detours],
         unsigned=[each for proposal in every for each in proposal.unsigned],
         companions=[companion for proposal in every for companion in proposal.companions],
+        skipped=[each for proposal in every for each in proposal.skipped],
         capabilities={name: each for proposal in every for name, each in proposal.capabilities.items()},
         chores=[chore for proposal in every for chore in proposal.chores],
         well_known={name: each for proposal in every for name, each in proposal.well_known.items()},

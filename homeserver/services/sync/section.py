@@ -104,9 +104,14 @@ class SyncBody:
         """The token from which to page back through a room of which nothing is shown."""
         return str(PaginationToken(ordering_at(self.span.upto.position)))
 
+    @property
+    def next_batch(self) -> SyncToken:
+        """Where the next answer goes on."""
+        return self.span.upto if self.owed is None else evolve(self.span.upto, owed=self.owed)
+
     def to_json(self) -> JSONObject:
         """The whole answer."""
-        body: JSONObject = {"next_batch": str(evolve(self.span.upto, owed=self.owed)), **self.top}
+        body: JSONObject = {"next_batch": str(self.next_batch), **self.top}
         parts = (("join", self.join), ("invite", self.invite), ("knock", self.knock), ("leave", self.leave))
         rooms: JSONObject = {name: part for name, part in parts if part}  # type: ignore[misc]
         if rooms:

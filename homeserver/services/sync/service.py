@@ -85,7 +85,7 @@ class Sync:
                     if body.has_news or deadline <= self.clock.seconds():
                         return body.to_json()
                     # Nothing up to here was for this reader: what comes after is looked at alone.
-                    since = body.span.upto
+                    since = body.next_batch
                 await bell.wait(deadline - self.clock.seconds())
 
     def _is_quiet(self, since: SyncToken | None) -> bool:

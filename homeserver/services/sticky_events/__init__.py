@@ -1,0 +1,1 @@
+"""Events that everybody in a room is told of for a while.  Spec: proposals/4354"""
