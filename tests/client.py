@@ -25,8 +25,9 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
 from homeserver.core.identifiers import DeviceID, UserID
+from homeserver.http.admin.rows import AdminRow
 from homeserver.http.authentication import Authenticator, token_authenticators
-from homeserver.http.edge import Edge
+from homeserver.http.edge import Audit, Edge
 from homeserver.http.limits import RequestLimits
 from homeserver.http.request import EdgeSite
 from homeserver.http.routes import Found, Router
@@ -35,6 +36,7 @@ from homeserver.http.settings import HTTPSettings
 from homeserver.services.callers import Caller, RequestInfo
 from homeserver.services.rate_limits import RateLimitSettings
 from homeserver.services.refusals import UnknownToken
+from tests.described import check_described
 from tests.spec_schemas import check_response
 
 SERVER = "localhost"
@@ -195,7 +197,11 @@ class Client:
         is_token_refused = response.status == 401 and response.json.get("errcode") in TOKEN_REFUSALS
         is_specified = not any(name in target for name in PROPOSED_PARAMETERS)
         if isinstance(found, Found) and is_json and is_specified and not is_token_refused:
-            check_response(found.route.binding.row, response.status, response.json)
+            row = found.route.binding.row
+            if isinstance(row, AdminRow):
+                check_described(row, response.status, response.json)
+            else:
+                check_response(row, response.status, response.json)
 
 
 @define(eq=False)
@@ -224,6 +230,7 @@ def a_site(
     limits: RateLimitSettings | None = None,
     settings: HTTPSettings | None = None,
     clock: Clock | None = None,
+    audit: Audit | None = None,
 ) -> EdgeSite:
     """A site that serves *endpoints*; access tokens are those of ``Tokens`` unless *authenticators* say otherwise."""
     clock = clock or Clock()
@@ -231,6 +238,7 @@ def a_site(
         Router(endpoints),
         {**token_authenticators(Tokens()), **(authenticators or {})},
         RequestLimits(lambda: clock.seconds() * 1000, limits or RateLimitSettings(enabled=False)),
+        audit=audit,
     )
     return EdgeSite(edge, settings or HTTPSettings(), clock)
 

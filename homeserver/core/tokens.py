@@ -17,7 +17,7 @@ SECRET_BYTES: Final = 24
 """Randomness in a token: 192 bits, so that none is ever guessed."""
 DEVICE_ID_BYTES: Final = 6
 LOCALPART_BYTES: Final = 10
-REGISTRATION_TOKEN_BYTES: Final = 12
+REGISTRATION_TOKEN_BYTES: Final = 10
 
 # The prefix tells a secret scanner, and whoever finds a token in a log, what it is.
 _ACCESS: Final = "fma_"
@@ -57,8 +57,8 @@ def device_id(entropy: bytes) -> DeviceID:
 
 
 def registration_token(entropy: bytes) -> str:
-    """A registration token that nobody chose: sixteen letters, digits, ``-`` and ``_``."""
-    return urlsafe_b64encode(entropy).decode().rstrip("=")
+    """A registration token that nobody chose: sixteen small letters and digits, good to tell over the telephone."""
+    return b32encode(entropy).decode().rstrip("=").lower()
 
 
 def generated_localpart(entropy: bytes) -> str:

@@ -31,13 +31,13 @@ class Audit:
         try:
             result = await doing
         except (Malformed, Refusal) as error:
-            await self._record(row, admin, incoming, path_values, str(error))
+            await self._record(row, admin, incoming, path_values, _subject_of(path_values, None), str(error))
             raise
-        await self._record(row, admin, incoming, path_values, "")
+        await self._record(row, admin, incoming, path_values, _subject_of(path_values, result), "")
         return result
 
     async def _record(
-        self, row: Row, admin: Caller, incoming: Incoming, path_values: tuple[str, ...], refusal: str
+        self, row: Row, admin: Caller, incoming: Incoming, path_values: tuple[str, ...], subject: str, refusal: str
     ) -> None:
         details: dict[str, JSON] = {}
         if path_values[1:]:
@@ -49,12 +49,19 @@ class Audit:
                 at_ms=0,
                 admin=admin.user_id,
                 operation=row.id,
-                subject=path_values[0] if path_values else "",
+                subject=subject,
                 details=encode_json(details).decode() if details else "",
                 refusal=refusal,
                 address=incoming.client_ip,
             )
         )
+
+
+def _subject_of(path_values: tuple[str, ...], result: object) -> str:
+    """What the path names first; where it names nothing, what was made."""
+    if path_values:
+        return path_values[0]
+    return str(next((getattr(result, name) for name in ("user_id", "token", "room_id") if hasattr(result, name)), ""))
 
 
 def _body_of(incoming: Incoming) -> JSON:

@@ -203,7 +203,7 @@ class Accounts:
         if user_id not in self._leaving:
             leaving = Deferred.fromCoroutine(self.deactivation.room_members.leave_all(user_id))
             self._leaving[user_id] = leaving
-            leaving.addErrback(_report, user_id).addBoth(lambda _: self._leaving.pop(user_id, None))
+            leaving.addErrback(_report, user_id).addBoth(self._has_left, user_id)
 
     async def reactivate(self, user_id: UserID, password: str | None) -> None:
         """A deactivated account can be used again, without what it lost.  Raises NotFound, BadState, WeakPassword."""
@@ -240,6 +240,9 @@ class Accounts:
         """The user of this server whom an administrator calls so.  Raises Malformed."""
         name = username.removesuffix(f":{self.server}").removeprefix("@") if username.startswith("@") else username
         return user_id_of(name.lower(), self.server)
+
+    def _has_left(self, _: object, user_id: UserID) -> None:
+        self._leaving.pop(user_id, None)
 
     async def _set_profile(self, user_id: UserID, name: str, value: str) -> None:
         await self.profiles.set_field(Caller(user_id, None), user_id, name, value)

@@ -28,6 +28,10 @@ CONTENT_BYTES_MAX: Final = 32_768
 class Notices(Protocol):
     """What tells one user something."""
 
+    @property
+    def user_id(self) -> UserID:
+        """The account that speaks, and is told nothing."""
+
     async def send(self, user_id: UserID, content: JSONObject) -> EventID:
         """The user is told.  Raises Refusal, Malformed."""
 
@@ -97,8 +101,10 @@ class NoticeRounds:
             while True:
                 rows = await self.database.scan(account_lists.page, _PEOPLE, after, READ_AT_ONCE)
                 for outline, _ in rows:
-                    if outline.appservice_id is None:
+                    if outline.appservice_id is None and outline.user_id != self.notices.user_id:
                         await self._tell(going, outline.user_id, content)
+                    else:
+                        going.total -= 1
                 if len(rows) < READ_AT_ONCE:
                     return
                 after = (rows[-1][0].user_id, rows[-1][0].user_id)
