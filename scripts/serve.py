@@ -90,7 +90,7 @@ from federation.services.space_queries import SpaceQueries
 from federation.store.schema import SCHEMA as FEDERATION_SCHEMA
 from homeserver.core.identifiers import RoomID, ServerName
 from homeserver.core.malformed import Malformed
-from homeserver.core.pushers import HTTP
+from homeserver.core.pushers import EMAIL, HTTP
 from homeserver.core.unpadded_base64 import encode_base64
 from homeserver.core.versions import ROOM_VERSIONS
 from homeserver.http import errors
@@ -113,6 +113,7 @@ from homeserver.http.client.capabilities import CapabilityEndpoints
 from homeserver.http.client.devices import DeviceEndpoints
 from homeserver.http.client.directory import DirectoryEndpoints
 from homeserver.http.client.email_confirmation import EmailConfirmationEndpoints
+from homeserver.http.client.email_unsubscription import EmailUnsubscriptionEndpoints
 from homeserver.http.client.filters import FilterEndpoints
 from homeserver.http.client.identity import IdentityEndpoints
 from homeserver.http.client.login import LoginEndpoints, SessionEndpoints
@@ -192,6 +193,7 @@ from homeserver.services.devices import Devices
 from homeserver.services.directory import Directory
 from homeserver.services.ephemeral import EphemeralSerial
 from homeserver.services.filters import Filters
+from homeserver.services.guest_access import GuestAccess
 from homeserver.services.history import History
 from homeserver.services.housekeeping import Housekeeping, forget_transactions, trim_the_log
 from homeserver.services.identity.bindings import IdentityBindings
@@ -293,7 +295,7 @@ from homeserver.store.database import Database, open_database
 from homeserver.store.failures import DatabaseFailure
 from homeserver.store.migrate import migrate
 from homeserver.store.schema.whole import SCHEMA as HOMESERVER_SCHEMA
-from scripts.mailing import mailing_of
+from scripts.mailing import RoomParts, digesting_of, mailing_of
 from scripts.proposals.proposal import Ground, proposals_on
 
 log = structlog.get_logger(__name__)
@@ -433,6 +435,9 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     )
     joining = Joining(name, known_events, live_rooms, timeline, memberships, member_content, remote_rooms)
     departing = Departing(name, database, known_events, live_rooms, timeline, memberships, member_content, remote_rooms)
+    guest_access = GuestAccess(name, database, known_events, live_rooms, departing)
+    timeline.member_guards.guards.append(guest_access)
+    tail.follow(guest_access.follow)
     creating = Creating(timeline, inviting, aliases, member_content)
     sending = Sending(name, known_events, live_rooms, timeline, inviting, aliases)
     own_members = OwnMembers(timeline, memberships, member_content, departing)
@@ -685,7 +690,10 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     push_surroundings = PushSurroundings(
         reactor, HTTPPushGateways(outbound), dues, notices, badges, settings.push, _dice
     )
-    pushing = Pushing(database, reactor, dues, push_surroundings, _opaque_id())
+    digest_parts = RoomParts(tail, known_events, summaries, notifications)
+    digesting = digesting_of(settings, mailing, database, reactor, interactive_secret, digest_parts)
+    digests = None if digesting is None else digesting.schedule
+    pushing = Pushing(database, reactor, dues, push_surroundings, _opaque_id(), digests)
     for push_follower in (badges, pushing):
         tail.follow(push_follower.follow)
 
@@ -794,6 +802,7 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
         ValidationEndpoints(validation),
         ThirdPartyIDEndpoints(third_party_ids),
         *([EmailConfirmationEndpoints(validation)] if validation is not None else []),
+        *([EmailUnsubscriptionEndpoints(digesting)] if digesting is not None else []),
         IdentityEndpoints(bindings),
         DeviceEndpoints(devices),
         ProfileEndpoints(profiles),
@@ -806,7 +815,7 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
         FilterEndpoints(filters),
         PushRuleEndpoints(push_rules),
         PusherEndpoints(
-            Pushers(database, reactor, settings.push, (HTTP,)),
+            Pushers(database, reactor, settings.push, (HTTP,) if digesting is None else (HTTP, EMAIL)),
             allow_http=settings.push.allow_http or not settings.outbound.verify_tls,
         ),
         NotificationEndpoints(notifications),
@@ -887,6 +896,9 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     if mailing is not None:
         await mailing.outgoing.start()
         parts.push_async_callback(mailing.outgoing.stop)
+    if digesting is not None:
+        await digesting.start()
+        parts.push_async_callback(digesting.stop)
     await jobs.start()
     parts.push_async_callback(jobs.stop)
     housekeeping = Housekeeping(
@@ -904,6 +916,7 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     housekeeping.start()
     parts.callback(housekeeping.stop)
     await deactivation.finish()
+    await guest_access.sweep()
     return Server(settings, welcome, listeners, edge, database, parts.pop_all())
 
 

@@ -24,6 +24,7 @@ from homeserver.http.client.aliases import AliasEndpoints
 from homeserver.http.client.directory import DirectoryEndpoints
 from homeserver.http.client.membership import MembershipEndpoints
 from homeserver.http.client.messages import MessageEndpoints
+from homeserver.http.client.old_sync import OldSyncEndpoints
 from homeserver.http.client.relations import RelationEndpoints
 from homeserver.http.client.reports import ReportEndpoints
 from homeserver.http.client.room_creation import RoomCreationEndpoints
@@ -50,7 +51,10 @@ from homeserver.services.joining import Joining
 from homeserver.services.member_content import MemberContent
 from homeserver.services.memberships import Memberships
 from homeserver.services.messages import Messages
+from homeserver.services.old_sync.snapshots import Snapshots
+from homeserver.services.old_sync.stream import EventStream
 from homeserver.services.presence import PresenceBoard
+from homeserver.services.push_rules import PushRuleBook
 from homeserver.services.relating import Relating
 from homeserver.services.reporting import Reporting
 from homeserver.services.room_outlines import RoomOutlines
@@ -132,8 +136,25 @@ class RoomAPI:
         serial = EphemeralSerial.starting_at(now_ms(self.clock))
         wakeups = Wakeups(self.clock, self.memberships)
         presence = PresenceBoard(database, HERE, self.clock, serial, self.memberships, wakeups)
+        stream = EventStream(
+            self.clock, database, rooms.tail, serial, known, self.memberships, views, shown, self.ignored, wakeups
+        )
+        snapshots = Snapshots(
+            reactor,
+            database,
+            rooms.tail,
+            serial,
+            known,
+            self.memberships,
+            self.messages,
+            reading,
+            self.aliases,
+            self.ignored,
+            presence,
+            PushRuleBook(database),
+        )
         upgrading = Upgrading(HERE, database, known, live, rooms.timeline, self.aliases, content)
-        for follower in (self.memberships, self.client_events, self.ignored):
+        for follower in (self.memberships, self.client_events, self.ignored, wakeups):
             rooms.tail.follow(follower.follow)
         self.sending = Sending(HERE, known, live, rooms.timeline, inviting, self.aliases)
         self.shown = shown
@@ -148,6 +169,7 @@ class RoomAPI:
             RoomStateEndpoints(reading),
             RelationEndpoints(Relating(database, known, views, self.messages, shown, self.ignored)),
             SearchEndpoints(self.search),
+            OldSyncEndpoints(stream, snapshots, self.messages, known),
             DirectoryEndpoints(Directory(HERE, database, peers)),
             SpaceEndpoints(Spaces(HERE, self.clock, self.memberships, outlines, self.aliases, peers)),
             RoomUpgradeEndpoints(upgrading),

@@ -36,7 +36,7 @@ import typing
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Final, TypeAlias, TypeVar
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from homeserver.core.identifiers import ServerName
 from homeserver.core.malformed import Malformed
@@ -82,7 +82,7 @@ def operation(*operations: str | Row, long_poll: bool = False) -> Callable[[E], 
     """
     Binds a coroutine method to an operation of the client-server API, or of a proposal when given its ``Row``.
 
-    Several IDs: operations that the spec tells apart by their bodies only, with one method and path.
+    Several IDs: operations that the spec tells apart by their bodies or queries only, with one method and path.
     """
     rows = tuple(spec.CLIENT[each] if isinstance(each, str) else each for each in operations)
     return lambda endpoint: _bound(endpoint, rows, long_poll)
@@ -155,7 +155,9 @@ def _known_sources(rows: tuple[Row, ...]) -> dict[str, _Declared]:
     for index, name in enumerate(row.path_parameters):
         known[snake_case(name)] = _path_source(name, index)
     for query in {query.name: query for each in rows for query in each.query}.values():
-        known[snake_case(query.name)] = _query_source(query)
+        # What only one of several operations requires tells that one from the others.
+        is_required = all(query in each.query for each in rows)
+        known[snake_case(query.name)] = _query_source(query if is_required else evolve(query, required=False))
     if any(each.body is not Body.NONE for each in rows):
         known["body"] = _body_source(row.body)
     if row.authentication is Authentication.SERVER_SIGNATURE:

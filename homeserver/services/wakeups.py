@@ -7,7 +7,7 @@ A waiting request listens for its user; what it costs does not depend on how man
 from collections import deque
 from collections.abc import Iterable, Sequence
 from types import TracebackType
-from typing import Final
+from typing import Final, TypeVar
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
@@ -16,6 +16,8 @@ from homeserver.core.identifiers import RoomID, UserID
 from homeserver.core.log import DEVICE_LIST, EVENT, RECEIPT, STATE, LogEntry
 from homeserver.services.clock import Clock
 from homeserver.services.memberships import Memberships
+
+K = TypeVar("K")
 
 RELEASED_AT_ONCE: Final = 8
 """How many requests go on in one turn of the reactor: a message in a large room must not stop everything else."""
@@ -29,6 +31,8 @@ class Bell:
 
     user_id: UserID
     _wakeups: "Wakeups"
+    room_id: RoomID | None = None
+    """A room that is listened to as well, whether or not the user is in it."""
     _rung: bool = field(init=False, default=False)
     _waiting: Deferred[None] | None = field(init=False, default=None)
 
@@ -79,6 +83,7 @@ class Wakeups:
     clock: Clock
     memberships: Memberships
     _bells: dict[UserID, set[Bell]] = field(init=False, factory=dict)
+    _of_rooms: dict[RoomID, set[Bell]] = field(init=False, factory=dict)
     _due: deque[Bell] = field(init=False, factory=deque)
     _releasing: bool = field(init=False, default=False)
 
@@ -86,9 +91,9 @@ class Wakeups:
         # Who is no longer in memory is not among the present of any room: what happens there would not be heard.
         self.memberships.on_drop.append(self.ring)
 
-    def listen(self, user_id: UserID) -> Bell:
-        """A context manager; within it nothing that concerns the user goes unheard."""
-        return Bell(user_id, self)
+    def listen(self, user_id: UserID, room_id: RoomID | None = None) -> Bell:
+        """A context manager; within it nothing that concerns the user, or happens in the room, goes unheard."""
+        return Bell(user_id, self, room_id)
 
     def follow(self, entries: Sequence[LogEntry]) -> None:
         """All whom the entries concern are rung for."""
@@ -103,7 +108,8 @@ class Wakeups:
                 self.ring(UserID(entry.subject))
 
     def ring_room(self, room_id: RoomID) -> None:
-        """All members of the room are rung for."""
+        """All members of the room are rung for, and whoever listens to it."""
+        self._ring(self._of_rooms.get(room_id, ()))
         present = self.memberships.present_in(room_id)
         # The shorter way round: of a room's many members few may wait, or of many that wait few be members.
         for user_id in present if len(present) < len(self._bells) else self._bells.keys() & present:
@@ -122,7 +128,10 @@ class Wakeups:
 
     def ring(self, user_id: UserID) -> None:
         """All requests of the user go on, a few in each turn of the reactor."""
-        for bell in self._bells.get(user_id, ()):
+        self._ring(self._bells.get(user_id, ()))
+
+    def _ring(self, bells: Iterable[Bell]) -> None:
+        for bell in bells:
             if bell.ring():
                 self._due.append(bell)
         self._release_soon()
@@ -130,13 +139,14 @@ class Wakeups:
     def add(self, bell: Bell) -> None:
         """*bell* hears."""
         self._bells.setdefault(bell.user_id, set()).add(bell)
+        if bell.room_id is not None:
+            self._of_rooms.setdefault(bell.room_id, set()).add(bell)
 
     def remove(self, bell: Bell) -> None:
         """*bell* hears no more."""
-        bells = self._bells[bell.user_id]
-        bells.discard(bell)
-        if not bells:
-            del self._bells[bell.user_id]
+        _discard(self._bells, bell.user_id, bell)
+        if bell.room_id is not None:
+            _discard(self._of_rooms, bell.room_id, bell)
 
     def waiting(self) -> Iterable[UserID]:
         """The users that listen."""
@@ -152,3 +162,9 @@ class Wakeups:
         if self._due and not self._releasing:
             self._releasing = True
             self.clock.callLater(0, self._release)
+
+
+def _discard(bells: dict[K, set[Bell]], key: K, bell: Bell) -> None:
+    bells[key].discard(bell)
+    if not bells[key]:
+        del bells[key]
