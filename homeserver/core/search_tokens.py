@@ -1,7 +1,7 @@
 """
 Where a search goes on: the token that clients get with a part of the results.
 
-Spec: client-server-api#pagination-1
+Spec: client-server-api#server-side-search
 """
 
 import base64
