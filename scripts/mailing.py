@@ -8,13 +8,21 @@ from attrs import frozen
 from conf.reading import SettingsError
 from conf.settings import Settings
 from homeserver.http.mail.smtp import SMTPMailer
+from homeserver.services.known_events import KnownEvents
+from homeserver.services.log_tail import LogTail
+from homeserver.services.mail.digest_contents import DigestContents
+from homeserver.services.mail.digest_schedule import DigestSchedule
+from homeserver.services.mail.digesting import Digesting
 from homeserver.services.mail.notices import AccountNotices
 from homeserver.services.mail.outgoing import Outgoing
 from homeserver.services.mail.pace import MailPace
 from homeserver.services.mail.post import Post
+from homeserver.services.mail.room_names import RoomNames
 from homeserver.services.mail.settings import EmailSettings
 from homeserver.services.mail.texts import BadText, Texts
 from homeserver.services.mail.validation import Validation
+from homeserver.services.notifications import Notifications
+from homeserver.services.summaries import Summaries
 from homeserver.store.database import Database
 
 
@@ -28,6 +36,28 @@ class Mailing:
     post: Post
     validation: Validation
     notices: AccountNotices
+
+
+@frozen(eq=False)
+class RoomParts:
+    """What digests tell of, by the parts that know it."""
+
+    tail: LogTail
+    known_events: KnownEvents
+    summaries: Summaries
+    notifications: Notifications
+
+
+def digesting_of(
+    settings: Settings, mailing: Mailing | None, database: Database, reactor: Any, secret: bytes, parts: RoomParts
+) -> Digesting | None:
+    """What tells users by mail of what is unread; None: nobody is told so."""
+    if mailing is None or not mailing.settings.digests:
+        return None
+    schedule = DigestSchedule(database, reactor, mailing.settings.rhythm)
+    names = RoomNames(database, parts.known_events, parts.summaries)
+    contents = DigestContents(settings.server_name, parts.tail, parts.notifications, names, mailing.settings)
+    return Digesting(database, reactor, schedule, contents, mailing.post, mailing.texts, secret, settings.baseurl)
 
 
 def mailing_of(

@@ -16,7 +16,18 @@ from homeserver.services.callers import Caller, RequestInfo
 from homeserver.services.interactive_auth import AT_ONCE, BY_PASSWORD, InteractiveAuth, Request
 from homeserver.services.ports import AccountBelongings, Bindings, RoomMembers
 from homeserver.services.sessions import Sessions
-from homeserver.store import account_data, filters, profiles, push_rules, pushers, receipts, threepids, users
+from homeserver.store import (
+    accepted_policies,
+    account_data,
+    digests,
+    filters,
+    profiles,
+    push_rules,
+    pushers,
+    receipts,
+    threepids,
+    users,
+)
 from homeserver.store.database import Database
 from homeserver.store.write import Write
 
@@ -72,10 +83,12 @@ class Deactivation:
         self.sessions.erasure.erase_all(tx, user_id)
         if pushers.delete_of_user(tx, user_id):
             tx.log(PUSHERS, user_id)
+        digests.delete_of_user(tx, user_id)
         threepids.delete_of_user(tx, user_id)
         for each in self.belongings:
             each.delete_of_account(tx, user_id, erase=erase)
         if erase:
+            accepted_policies.delete_of_user(tx, user_id)
             account_data.delete_of_user(tx, user_id)
             push_rules.delete_of_user(tx, user_id)
             filters.delete_of_user(tx, user_id)

@@ -12,8 +12,10 @@ from typing import Final, TypeAlias
 from attrs import define, frozen
 
 from homeserver.core.canonical import JSON, JSONObject
-from homeserver.core.identifiers import RoomID
+from homeserver.core.events import Event
+from homeserver.core.identifiers import RoomID, UserID
 from homeserver.core.log import Position
+from homeserver.core.push_rules.evaluation import Actions
 from homeserver.core.receipts import READ_TYPES, ReadUpTo, read_up_to
 from homeserver.core.timeline import Ordering, TimelineEvent, ordering_at
 from homeserver.services.callers import Caller
@@ -28,6 +30,7 @@ from homeserver.services.sync.pacing import Pace
 from homeserver.store import notable_events, reading
 from homeserver.store.database import Database
 from homeserver.store.memberships import Membership
+from homeserver.store.notable_events import Notable
 
 LIMIT_DEFAULT: Final = 20
 LIMIT_MAX: Final = 100
@@ -55,6 +58,22 @@ class _Reading:
 _Readings: TypeAlias = dict[RoomID, _Reading]
 
 
+@frozen(eq=False)
+class Notified:
+    """An event of which a user was notified, in a room where the user is by *row*."""
+
+    row: Membership
+    event: Event
+    ordering: Ordering
+    actions: Actions
+
+
+@frozen(eq=False)
+class _Judged:
+    actions: Actions
+    is_read: bool
+
+
 @define(eq=False)
 class Notifications:
     """Lists them."""
@@ -73,12 +92,7 @@ class Notifications:
         upto = self.tail.head
         if before is None:
             before = ordering_at(Position(upto + 1))
-        joined = (await self.memberships.of(caller.user_id)).joined
-        rows = {row.room_nid: row for row in joined.values()}
-        per_room = max(PER_ROOM_MIN, min(PER_ROOM_MAX, ROWS_MAX // max(1, len(rows))))
-        notable, goes_on = await self.database.scan(
-            notable_events.before, list(rows), caller.user_id, before, per_room, LOOKED_AT_MAX
-        )
+        rows, notable, goes_on = await self._notable(caller.user_id, before)
         wanted = min(limit, LIMIT_MAX)
         readings: _Readings = {}
         found: list[JSON] = []
@@ -98,10 +112,41 @@ class Notifications:
             await pace.step()
         return {"notifications": found} if goes_on is None else {"notifications": found, "next_token": f"n{goes_on}"}
 
-    async def _shown(
-        self, row: Membership, event: TimelineEvent, readings: _Readings, only_highlights: bool, upto: Position
-    ) -> JSONObject | None:
-        """The notification; None: the event is none."""
+    async def unread(self, user_id: UserID, limit: int) -> list[Notified]:
+        """At most *limit* of those that the user has not read, the newest first; LOOKED_AT_MAX events are looked at."""
+        upto = self.tail.head
+        rows, notable, _ = await self._notable(user_id, ordering_at(Position(upto + 1)))
+        readings: _Readings = {}
+        found: list[Notified] = []
+        pace = Pace(self.clock)
+        for start in range(0, len(notable), EVENTS_AT_ONCE):
+            some = notable[start : start + EVENTS_AT_ONCE]
+            events = await self.known.by_ids([each.event_id for each in some])
+            for each in some:
+                event, row = events.get(each.event_id), rows[each.room_nid]
+                judged = None if event is None else await self._judged(row, event, readings, upto)
+                if event is not None and judged is not None and not judged.is_read:
+                    found.append(Notified(row, event.event, each.ordering, judged.actions))
+                if len(found) == limit:
+                    return found
+            await pace.step()
+        return found
+
+    async def _notable(
+        self, user_id: UserID, before: Ordering
+    ) -> tuple[dict[int, Membership], list[Notable], Ordering | None]:
+        joined = (await self.memberships.of(user_id)).joined
+        rows = {row.room_nid: row for row in joined.values()}
+        per_room = max(PER_ROOM_MIN, min(PER_ROOM_MAX, ROWS_MAX // max(1, len(rows))))
+        notable, goes_on = await self.database.scan(
+            notable_events.before, list(rows), user_id, before, per_room, LOOKED_AT_MAX
+        )
+        return rows, notable, goes_on
+
+    async def _judged(
+        self, row: Membership, event: TimelineEvent, readings: _Readings, upto: Position
+    ) -> _Judged | None:
+        """What the user's rules say, and whether the user has read it; None: it is no notification."""
         reading = readings.get(row.room_id)
         if reading is None:
             reading = readings[row.room_id] = await self._reading(row, upto)
@@ -109,13 +154,22 @@ class Notifications:
             return None
         pushed = self.pushed.cached(event) or await self.pushed.of(row.room_nid, event, upto)
         actions = reading.owner.judge(event, pushed.event)
-        if not actions.notify or (only_highlights and not actions.highlight):
+        if not actions.notify:
+            return None
+        return _Judged(actions, reading.read.covers(pushed.thread_id, event.ordering))
+
+    async def _shown(
+        self, row: Membership, event: TimelineEvent, readings: _Readings, only_highlights: bool, upto: Position
+    ) -> JSONObject | None:
+        """The notification; None: the event is none."""
+        judged = await self._judged(row, event, readings, upto)
+        if judged is None or (only_highlights and not judged.actions.highlight):
             return None
         copy = (await self.client_events.in_timeline(row.room_nid, [event]))[0]
         return {
-            "actions": list(actions.actions),
+            "actions": list(judged.actions.actions),
             "event": copy.render(now_ms(self.clock)),  # type: ignore[dict-item]
-            "read": reading.read.covers(pushed.thread_id, event.ordering),
+            "read": judged.is_read,
             "room_id": row.room_id,
             "ts": event.event.origin_server_ts,
         }

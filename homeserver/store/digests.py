@@ -29,6 +29,7 @@ _REPLACE = upsert(d)
 _DUE = Prepared(select(*d.c).where(d.c.due_ms <= bindparam("now")).order_by(d.c.due_ms).limit(bindparam("limit")))
 _NEXT_DUE = Prepared(select(func.min(d.c.due_ms)))
 _CLAIM = Prepared(update(d).where(_THIS, d.c.due_ms == bindparam("before")).values(due_ms=bindparam("after")))
+_SCHEDULE = Prepared(update(d).where(_THIS, d.c.due_ms.is_(None)).values(due_ms=bindparam("after")))
 _DELETE = Prepared(delete(d).where(_THIS))
 _DELETE_OF_USER = Prepared(delete(d).where(d.c.user_id == bindparam("who")))
 
@@ -51,6 +52,11 @@ def replace(tx: Write, digest: StoredDigest) -> None:
         sent_ms=digest.sent_ms,
         told_upto=digest.told_upto,
     )
+
+
+def schedule(tx: Write, user_id: UserID, app_id: str, pushkey: str, due_ms: int) -> None:
+    """A mail is due then, unless one is coming already."""
+    tx.run(_SCHEDULE, who=user_id, app=app_id, key=pushkey, after=due_ms)
 
 
 def claim(tx: Write, now_ms: int, until_ms: int, limit: int) -> list[StoredDigest]:

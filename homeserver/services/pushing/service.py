@@ -21,12 +21,13 @@ from twisted.python.failure import Failure
 from homeserver.core.canonical import parse_json_object
 from homeserver.core.identifiers import UserID
 from homeserver.core.log import EVENT, MEMBERSHIP, PUSHERS, RECEIPT, LogEntry, Position
-from homeserver.core.pushers import stored_pusher
+from homeserver.core.pushers import EMAIL, stored_pusher
 from homeserver.services.clock import Clock, now_ms
 from homeserver.services.pushing.dues import Due, Dues
 from homeserver.services.pushing.lane import PASS_MAX, Key, Lane, Surroundings
 from homeserver.services.pushing.lease import Progress, start_of, store, take
 from homeserver.services.pushing.notices import Addressee
+from homeserver.services.pushing.ports import Digests
 from homeserver.store import pushers
 from homeserver.store.database import Database
 from homeserver.store.failures import DatabaseFailure
@@ -60,6 +61,8 @@ class Pushing:
     dues: Dues
     around: Surroundings
     holder: str
+    digests: Digests | None = None
+    """None: nobody is told by mail."""
     _lanes: dict[Key, Lane] = field(init=False, factory=dict)
     _timers: dict[Key, Any] = field(init=False, factory=dict)
     _running: set["Deferred[None]"] = field(init=False, factory=set)
@@ -141,7 +144,9 @@ class Pushing:
             if self.dues.reached != after:
                 # What another process has left begins elsewhere.
                 continue
-            lanes = await self._lanes_for(found)
+            pairs = await self._pushers_for(found)
+            await self._note_mail(pairs)
+            lanes = [(due, self._lane(pusher)) for due, pusher in pairs if pusher.kind != EMAIL]
             for due, lane in lanes:
                 lane.add(due)
             # At once, and before any lane runs: a lane that is behind reads the log up to what was reached.
@@ -150,7 +155,7 @@ class Pushing:
             if is_worth_storing:
                 self._save_soon()
 
-    async def _lanes_for(self, found: Sequence[Due]) -> list[tuple[Due, Lane]]:
+    async def _pushers_for(self, found: Sequence[Due]) -> list[tuple[Due, StoredPusher]]:
         if not found:
             return []
         stored = await self.database.read(pushers.of_users, list({due.user_id for due in found}))
@@ -159,12 +164,19 @@ class Pushing:
             if pusher.enabled:
                 by_user.setdefault(pusher.user_id, []).append(pusher)
         return [
-            (due, self._lane(pusher))
+            (due, pusher)
             for due in found
             for pusher in by_user.get(due.user_id, ())
             # Who has set a pusher since is told of nothing that came before.
             if due.position > pusher.cursor
         ]
+
+    async def _note_mail(self, pairs: Sequence[tuple[Due, StoredPusher]]) -> None:
+        """Mail has no lane: it waits, and then tells of all there is."""
+        if self.digests is not None:
+            mail = [(due, pusher) for due, pusher in pairs if pusher.kind == EMAIL and due.actions is not None]
+            if mail:
+                await self.digests.note(mail)
 
     async def _renew_all(self, entries: Sequence[LogEntry]) -> None:
         for user_id in {UserID(entry.subject) for entry in entries if entry.kind == PUSHERS}:

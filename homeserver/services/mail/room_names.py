@@ -1,0 +1,67 @@
+"""
+What rooms and people are called, in words for mail.
+
+Spec: client-server-api#calculating-the-display-name-for-a-room
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Final
+
+from attrs import define
+
+from homeserver.core.canonical import JSON
+from homeserver.core.events import StateKey
+from homeserver.core.identifiers import UserID
+from homeserver.core.log import Position
+from homeserver.core.mail.letters import one_line
+from homeserver.services.known_events import KnownEvents
+from homeserver.services.summaries import Summaries
+from homeserver.store import windows
+from homeserver.store.database import Database
+from homeserver.store.memberships import Membership
+from homeserver.store.windows import MEMBER
+
+NAME_CHARACTERS_MAX: Final = 80
+_NAME: Final[StateKey] = ("m.room.name", "")
+_ALIAS: Final[StateKey] = ("m.room.canonical_alias", "")
+
+
+@define(eq=False)
+class RoomNames:
+    """Names, as the room's state says them."""
+
+    database: Database
+    known: KnownEvents
+    summaries: Summaries
+
+    async def of_room(self, row: Membership, upto: Position) -> str:
+        """The room's name for a member, by what there is: a name, an alias, or those who are in it."""
+        state = await self._contents(row.room_nid, (_NAME, _ALIAS), upto)
+        named = _text(state[_NAME], "name") or _text(state[_ALIAS], "alias")
+        if named is not None:
+            return named
+        heroes = (await self.summaries.of(row.room_nid, row.room_id, upto)).heroes(row.user_id)
+        if not heroes:
+            return "An empty room"
+        names = await self.of_users(row.room_nid, heroes, upto)
+        return one_line(", ".join(names[hero] for hero in heroes), NAME_CHARACTERS_MAX)
+
+    async def of_users(self, room_nid: int, users: Collection[UserID], upto: Position) -> Mapping[UserID, str]:
+        """What each is called in the room; who has no name there is called by their ID."""
+        keys = {user_id: (MEMBER, str(user_id)) for user_id in users}
+        state = await self._contents(room_nid, list(keys.values()), upto)
+        return {user_id: _text(state[key], "displayname") or user_id for user_id, key in keys.items()}
+
+    async def _contents(self, room_nid: int, keys: Collection[StateKey], upto: Position) -> dict[StateKey, JSON]:
+        ids = await self.database.read(windows.entry_ids, room_nid, keys, upto)
+        events = await self.known.by_ids([event_id for event_id in ids.values() if event_id is not None])
+        contents: dict[StateKey, JSON] = dict.fromkeys(keys)
+        for key, event_id in ids.items():
+            if event_id is not None and event_id in events:
+                contents[key] = dict(events[event_id].event.content)
+        return contents
+
+
+def _text(content: JSON, name: str) -> str | None:
+    text = content.get(name) if isinstance(content, dict) else None
+    return one_line(text, NAME_CHARACTERS_MAX) or None if isinstance(text, str) else None
