@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,23 @@ from scripts.laboratory.tools import ROOT
 
 
 def make_folkmoot(
-    place: Place, *, presence: bool = True, room_version: str = "10", profile: Path | None = None
+    place: Place,
+    *,
+    presence: bool = True,
+    room_version: str = "10",
+    profile: Path | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> Homeserver:
-    """A Folkmoot configured in *place*, not yet started; at its stop it writes what cProfile saw to *profile*."""
+    """
+    A Folkmoot configured in *place*, not yet started; at its stop it writes what cProfile saw to *profile*.
+
+    *more*: settings beside those of every laboratory.
+    """
     settings = place.directory / "folkmoot.yaml"
     # JSON is YAML.
-    settings.write_text(json.dumps(_settings(place, presence=presence, room_version=room_version), indent=1))
+    settings.write_text(
+        json.dumps({**_settings(place, presence=presence, room_version=room_version), **(more or {})}, indent=1)
+    )
     profiled: list[str | Path] = [sys.executable, "-m", "cProfile", "-o", profile] if profile else []
     return Homeserver(
         kind="folkmoot",
