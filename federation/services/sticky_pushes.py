@@ -128,7 +128,10 @@ class StickyPushes:
         if not running.called:
             self._pending[push] = running
         running.addErrback(self._report)
-        running.addBoth(lambda _: self._pending.pop(push, None))
+        running.addBoth(self._end, push)
+
+    def _end(self, _: object, push: _Push) -> None:
+        self._pending.pop(push, None)
 
     async def _push(self, destination: ServerName, room_id: RoomID) -> None:
         sent: set[int] = set()
