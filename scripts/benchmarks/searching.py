@@ -47,8 +47,8 @@ def measure_search(subject: Subject, messages: int = MESSAGES) -> list[Figure]:
 
     subject.drive([says(user, range(start, messages, SENDERS)) for start, user in enumerate(users)])
 
-    def looks() -> Lane:
-        for number in range(SEARCHES):
+    def looks(count: int) -> Lane:
+        for number in range(count):
             wanted = {
                 "search_term": f"the {WORDS[number % len(WORDS)]}",
                 "order_by": ("recent", "rank")[number % 2],
@@ -60,7 +60,9 @@ def measure_search(subject: Subject, messages: int = MESSAGES) -> list[Figure]:
             found = json.loads(answer.body)["search_categories"]["room_events"]
             assert len(found["results"]) == FOUND, "there is enough to be found"
 
-    return subject.measure(f"search over {messages:,} messages", "searches", SEARCHES, [looks()])
+    # What a server has put off until somebody searches is done.
+    subject.drive([looks(1)])
+    return subject.measure(f"search over {messages:,} messages", "searches", SEARCHES, [looks(SEARCHES)])
 
 
 def _joins(users: Sequence[MatrixClient], room_id: str) -> Lane:
