@@ -666,6 +666,8 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
 
     # Push: what is new, for those who do not wait for it.
     rule_owners = RuleOwners(known_events, push_rules, ignored, invite_permissions)
+    for subscribed in proposals.subscribed_threads:
+        unread.subscribed = rule_owners.subscribed = subscribed
     notifications = Notifications(
         database, reactor, tail, known_events, memberships, rule_owners, pushed, client_events
     )

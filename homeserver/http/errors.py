@@ -67,7 +67,9 @@ REFUSALS: Final[dict[type[Exception], tuple[int, str]]] = {
     r.PingRefused: (502, "M_BAD_STATUS"),
     r.UnknownPos: (400, "M_UNKNOWN_POS"),
     r.ConflictingUnsubscription: (409, "M_CONFLICTING_UNSUBSCRIPTION"),
+    r.UnstableConflictingUnsubscription: (409, "IO.ELEMENT.MSC4306.M_CONFLICTING_UNSUBSCRIPTION"),
     r.NotInThread: (400, "M_NOT_IN_THREAD"),
+    r.UnstableNotInThread: (400, "IO.ELEMENT.MSC4306.M_NOT_IN_THREAD"),
     PeerUnreachable: (404, "M_NOT_FOUND"),
     PeerFault: (404, "M_NOT_FOUND"),
 }

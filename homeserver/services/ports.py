@@ -294,3 +294,10 @@ class AccountBelongings(Protocol):
 
         Spec: client-server-api#post_matrixclientv3accountdeactivate
         """
+
+
+class SubscribedThreads(Protocol):
+    """Which threads users want to hear of.  Spec: proposals/4306"""
+
+    async def of(self, user_id: UserID, room_nid: int) -> Collection[str] | None:
+        """The roots of those that the user has subscribed to in a room; None: the user does not choose threads."""

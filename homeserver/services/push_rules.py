@@ -15,7 +15,7 @@ from homeserver.core.identifiers import UserID
 from homeserver.core.log import PUSH_RULES, LogEntry
 from homeserver.core.push_rules.changes import UNCHANGED, PushRules, parse_push_rules, rule_json, ruleset_json
 from homeserver.core.push_rules.evaluation import CompiledRules, compile_rules
-from homeserver.core.push_rules.rules import PushRule, RuleKind
+from homeserver.core.push_rules.rules import PROPOSED_KIND, PushRule, RuleKind
 from homeserver.services.refusals import NotFound
 from homeserver.store import push_rules
 from homeserver.store.database import Database
@@ -38,6 +38,8 @@ class PushRuleBook:
     """The push rules of this server's users."""
 
     database: Database
+    proposed: bool = False
+    """Whether the rules of a proposal are in force."""
     _known: OrderedDict[UserID, _Known] = field(init=False, factory=OrderedDict)
     _forgotten: int = field(init=False, default=0)
 
@@ -56,12 +58,12 @@ class PushRuleBook:
 
     async def ruleset(self, user_id: UserID) -> JSONObject:
         """All rules as clients see them: the value of ``global``."""
-        return ruleset_json(await self.of(user_id), user_id)
+        return ruleset_json(await self.of(user_id), user_id, proposed=self.proposed)
 
     async def by_name(self, user_id: UserID, kind: RuleKind, rule_id: str) -> PushRule:
         """One rule.  Raises NotFound."""
         rule = (await self.of(user_id)).by_name(kind, rule_id)
-        if rule is None:
+        if rule is None or not self._has(kind):
             raise NotFound("The push rule was not found.")
         return rule
 
@@ -79,10 +81,12 @@ class PushRuleBook:
 
     async def set_enabled(self, user_id: UserID, kind: RuleKind, rule_id: str, enabled: bool) -> None:
         """A rule is switched on or off.  Raises NotFound."""
+        await self.by_name(user_id, kind, rule_id)
         await self._change(user_id, lambda rules: rules.with_enabled(kind, rule_id, enabled))
 
     async def set_actions(self, user_id: UserID, kind: RuleKind, rule_id: str, actions: tuple[JSON, ...]) -> None:
         """A rule does something else.  Raises NotFound."""
+        await self.by_name(user_id, kind, rule_id)
         await self._change(user_id, lambda rules: rules.with_actions(kind, rule_id, actions))
 
     def follow(self, entries: Sequence[LogEntry]) -> None:
@@ -90,6 +94,9 @@ class PushRuleBook:
         for entry in entries:
             if entry.kind == PUSH_RULES:
                 self._forget(UserID(entry.subject))
+
+    def _has(self, kind: RuleKind) -> bool:
+        return self.proposed or kind != PROPOSED_KIND
 
     async def _change(self, user_id: UserID, change: Change) -> None:
         await self.database.write(_write, user_id, change)

@@ -81,8 +81,9 @@ class PushedEvents:
         room_id = event.event.room_id
         summary = await self.summaries.of(room_nid, room_id, upto)
         levels = await self._levels_of(room_nid, room_id, event.event.version, upto)
-        pushed = PushedEvent(event.event, summary.counts.joined, levels)
-        found = self._events[event.event_id] = Pushed(pushed, await self.threads.of(event.event))
+        thread_id = await self.threads.of(event.event)
+        pushed = PushedEvent(event.event, summary.counts.joined, levels, thread_id)
+        found = self._events[event.event_id] = Pushed(pushed, thread_id)
         while len(self._events) > self.events_max:
             self._events.popitem(last=False)
         return found

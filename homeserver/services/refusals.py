@@ -363,7 +363,15 @@ class ConflictingUnsubscription(Refusal):
     reason = "The user has unsubscribed from this thread since."
 
 
+class UnstableConflictingUnsubscription(ConflictingUnsubscription):
+    """The same to clients of before the proposal is in the spec."""
+
+
 class NotInThread(Refusal):
     """The event that is said to subscribe the user to a thread is not in it.  Spec: proposals/4306"""
 
     reason = "This event is not in that thread."
+
+
+class UnstableNotInThread(NotInThread):
+    """The same to clients of before the proposal is in the spec."""

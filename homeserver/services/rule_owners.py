@@ -2,16 +2,19 @@
 Users as their push rules know them, and what the rules ask for.
 """
 
+from collections.abc import Collection
+
 from attrs import define, frozen
 
 from homeserver.core.identifiers import UserID
 from homeserver.core.invite_permissions import EVERYBODY, InviteAnswer, InvitePermission
-from homeserver.core.push_rules.conditions import PushedEvent
+from homeserver.core.push_rules.conditions import PushedEvent, RuleReader
 from homeserver.core.push_rules.evaluation import NOTHING, Actions, CompiledRules
 from homeserver.core.timeline import TimelineEvent
 from homeserver.services.ignored_users import IgnoredUsers
 from homeserver.services.invite_permissions import InvitePermissions
 from homeserver.services.known_events import KnownEvents
+from homeserver.services.ports import SubscribedThreads
 from homeserver.services.push_rules import PushRuleBook
 from homeserver.store.memberships import Membership
 
@@ -26,6 +29,8 @@ class RuleOwner:
     ignored: frozenset[UserID]
     permission: InvitePermission = EVERYBODY
     """By whom the user wants to be invited."""
+    threads: Collection[str] | None = None
+    """Those of the room that the user has subscribed to; None: the user does not choose threads."""
 
     def judge(self, event: TimelineEvent, pushed: PushedEvent) -> Actions:
         """What the event asks for; NOTHING of what is redacted, from somebody ignored, or an unwanted invite."""
@@ -33,7 +38,7 @@ class RuleOwner:
             return NOTHING
         if self.permission is not EVERYBODY and self._is_unwanted(event):
             return NOTHING
-        return self.rules.evaluate(pushed, self.user_id, self.display_name)
+        return self.rules.judge(pushed, RuleReader(self.user_id, self.display_name, self.threads))
 
     def _is_unwanted(self, event: TimelineEvent) -> bool:
         invites = event.event.state_key == self.user_id and event.event.membership == "invite"
@@ -48,6 +53,7 @@ class RuleOwners:
     push_rules: PushRuleBook
     ignored: IgnoredUsers
     permissions: InvitePermissions
+    subscribed: SubscribedThreads | None = None
 
     async def of(self, row: Membership) -> RuleOwner:
         """The user of *row* in that room."""
@@ -56,7 +62,8 @@ class RuleOwners:
         ignored, name = await self.ignored.of(user_id), await self._display_name(row)
         # Who is in the room is not invited to it any more.
         permission = EVERYBODY if row.membership == "join" else await self.permissions.of(user_id)
-        return RuleOwner(user_id, name, rules, ignored, permission)
+        threads = None if self.subscribed is None else await self.subscribed.of(user_id, row.room_nid)
+        return RuleOwner(user_id, name, rules, ignored, permission, threads)
 
     async def _display_name(self, row: Membership) -> str | None:
         if row.event_nid is None:

@@ -15,7 +15,8 @@ from typing import Final
 from attrs import define, evolve, field, frozen
 
 from homeserver.core.identifiers import EventID, RoomID, UserID
-from homeserver.core.log import RECEIPT, LogEntry, Position
+from homeserver.core.log import RECEIPT, THREAD_SUBSCRIPTION, LogEntry, Position
+from homeserver.core.push_rules.conditions import RuleReader
 from homeserver.core.push_rules.evaluation import CompiledRules
 from homeserver.core.receipts import READ_TYPES, ReadUpTo, read_up_to
 from homeserver.core.relations import MAIN_THREAD
@@ -23,6 +24,7 @@ from homeserver.core.timeline import Ordering, TimelineEvent, ordering_at
 from homeserver.core.unread import NOTHING, Count, Tally, Unread
 from homeserver.services.ignored_users import IgnoredUsers
 from homeserver.services.known_events import KnownEvents
+from homeserver.services.ports import SubscribedThreads
 from homeserver.services.push_rules import PushRuleBook
 from homeserver.services.pushed_events import PushedEvents
 from homeserver.services.receipts import user_mark
@@ -56,9 +58,12 @@ class UnreadCounts:
     push_rules: PushRuleBook
     ignored: IgnoredUsers
     keeping: UnreadKeeping
+    subscribed: SubscribedThreads | None = None
     _tallies: OrderedDict[Key, Tally] = field(init=False, factory=OrderedDict)
     _moved: set[tuple[RoomID, int]] = field(init=False, factory=set)
     """Rooms and users whose receipts have moved since they were looked at; of a user the mark."""
+    _forgotten: int = field(init=False, default=0)
+    """Counts tallies that are not right any more."""
 
     async def of(self, row: Membership, upto: Position) -> Unread:
         """What the joined user of *row* has not read of the room, as it is after *upto*."""
@@ -81,6 +86,12 @@ class UnreadCounts:
                     self._moved.clear()
                     self._tallies.clear()
                 self._moved.add((RoomID(entry.subject), entry.ref))
+            elif entry.kind == THREAD_SUBSCRIPTION and entry.ref is not None:
+                # Other events notify the user now, of those that were counted already too.
+                key = (UserID(entry.subject), entry.ref)
+                self._forgotten += 1
+                self._tallies.pop(key, None)
+                self.keeping.forget(key)
 
     async def _current(self, key: Key, row: Membership, upto: Position) -> Tally:
         """The tally, which knows of the user's newest receipts."""
@@ -104,7 +115,7 @@ class UnreadCounts:
 
     async def _counted(self, key: Key, row: Membership, tally: Tally, upto: Position) -> Tally:
         """The tally up to *upto*."""
-        end = ordering_at(upto)
+        end, forgotten = ordering_at(upto), self._forgotten
         window = await self.recent.latest(Stretch(row.room_nid, row.room_id, tally.upto, end, KEPT))
         if window.limited:
             counts, looked = await self._long_walk(row, tally, upto)
@@ -114,7 +125,10 @@ class UnreadCounts:
         if counts is None:
             # Something that was counted is no more.
             return await self._counted(key, row, tally.restarted(), upto)
-        after = self.keeping.consider(key, tally.counted(end, counts, looked))
+        after = tally.counted(end, counts, looked)
+        if forgotten != self._forgotten:
+            return after
+        after = self.keeping.consider(key, after)
         known = self._tallies.get(key)
         # Another request of the user's may have come further meanwhile.
         if known is None or known.upto <= after.upto:
@@ -152,7 +166,8 @@ class UnreadCounts:
         """
         rules = (await self.push_rules.compiled((row.user_id,)))[row.user_id]
         ignored = await self.ignored.of(row.user_id)
-        reader = _Reader(row.user_id, await self._display_name(row), rules, ignored)
+        threads = None if self.subscribed is None else await self.subscribed.of(row.user_id, row.room_nid)
+        reader = _Reader(RuleReader(row.user_id, await self._display_name(row), threads), rules, ignored)
         counts = dict(tally.counts)
         for event in events:
             if event.event.sender == row.user_id:
@@ -179,7 +194,7 @@ class UnreadCounts:
         pushed = self.pushed.cached(event) or await self.pushed.of(row.room_nid, event, upto)
         if read.covers(pushed.thread_id, event.ordering):
             return
-        actions = reader.rules.evaluate(pushed.event, reader.user_id, reader.display_name)
+        actions = reader.rules.judge(pushed.event, reader.reader)
         if actions.notify:
             counts[pushed.thread_id] = counts.get(pushed.thread_id, NOTHING).with_event(actions)
 
@@ -204,10 +219,9 @@ class UnreadCounts:
 
 @frozen(eq=False)
 class _Reader:
-    """Whose rules events are held against.  *display_name*: the user's in the room."""
+    """Whose rules events are held against."""
 
-    user_id: UserID
-    display_name: str | None
+    reader: RuleReader
     rules: CompiledRules
     ignored: frozenset[UserID]
 

@@ -52,6 +52,10 @@ class UnreadKeeping:
         for key in [key for key in self._due if key[1] == room_nid]:
             del self._due[key]
 
+    def forget(self, key: Key) -> None:
+        """A tally that waits is not right any more."""
+        self._due.pop(key, None)
+
     def write_due(self) -> "Deferred[None]":
         """What was worth it is put down, or was not and is counted again."""
         keys = list(self._due)[:BATCH_MAX]

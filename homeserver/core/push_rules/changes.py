@@ -15,6 +15,7 @@ from homeserver.core.malformed import Malformed
 from homeserver.core.push_rules.predefined import MASTER, PREDEFINED_BY_KIND, PREDEFINED_BY_NAME, owned_by
 from homeserver.core.push_rules.rules import (
     KINDS,
+    PROPOSED_KIND,
     PushRule,
     RuleKind,
     RuleName,
@@ -127,9 +128,14 @@ def parse_push_rules(value: JSON) -> PushRules:
     return PushRules(added, changed)
 
 
-def ruleset_json(rules: PushRules, user_id: UserID) -> JSONObject:
-    """The rules as clients see them, the value of ``global``.  Spec: client-server-api#get_matrixclientv3pushrules"""
-    return {kind: [owned_by(rule, user_id).to_json() for rule in rules.of_kind(kind)] for kind in KINDS}
+def ruleset_json(rules: PushRules, user_id: UserID, *, proposed: bool = False) -> JSONObject:
+    """
+    The rules as clients see them, the value of ``global``; with those that are *proposed*, or without.
+
+    Spec: client-server-api#get_matrixclientv3pushrules
+    """
+    kinds = [kind for kind in KINDS if proposed or kind != PROPOSED_KIND]
+    return {kind: [owned_by(rule, user_id).to_json() for rule in rules.of_kind(kind)] for kind in kinds}
 
 
 def rule_json(rule: PushRule, user_id: UserID) -> JSONObject:

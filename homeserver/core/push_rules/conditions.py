@@ -9,7 +9,7 @@ Spec: client-server-api#conditions-1
 
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final, TypeAlias
 
 from attrs import field, frozen
@@ -20,8 +20,9 @@ from homeserver.core.globs import Matcher, compile_glob, compile_word_glob, cont
 from homeserver.core.identifiers import UserID
 from homeserver.core.power_levels import PowerLevels
 from homeserver.core.property_paths import Absent, PropertyPath, property_at, split_path
-from homeserver.core.push_rules.predefined import OWNER
+from homeserver.core.push_rules.predefined import OWNER, THREAD_SUBSCRIPTION
 from homeserver.core.push_rules.rules import PushRule, is_simple
+from homeserver.core.relations import MAIN_THREAD
 
 _BODY: Final = ("content", "body")
 _COUNT: Final = re.compile(r"(==|<=|>=|<|>|)([0-9]{1,15})\Z", re.ASCII)
@@ -40,12 +41,13 @@ class PushedEvent:
     """
     An event and what conditions ask of its room, looked at once for all of its members.
 
-    *levels*: the power levels in force at the event.
+    *levels*: the power levels in force at the event.  *thread_id*: the root of the thread that it is in, or ``main``.
     """
 
     event: Event
     member_count: int
     levels: PowerLevels
+    thread_id: str = MAIN_THREAD
     type_lowered: str = field(init=False)
     answers: dict[object, bool] = field(init=False, factory=dict, repr=False)
     """Of the rules that are the same for everyone, as far as they were asked."""
@@ -79,7 +81,22 @@ class PushedEvent:
 
 
 SharedTest: TypeAlias = Callable[[PushedEvent], bool]
-OwnTest: TypeAlias = Callable[[PushedEvent, UserID, str | None], bool]
+
+
+@frozen
+class RuleReader:
+    """
+    Whose rules they are.  *display_name*: the user's in the room.
+
+    *threads*: those of the room that the user has subscribed to; None: the user does not choose threads.
+    """
+
+    user_id: UserID
+    display_name: str | None = None
+    threads: Collection[str] | None = None
+
+
+OwnTest: TypeAlias = Callable[[PushedEvent, RuleReader], bool]
 
 
 @frozen
@@ -104,6 +121,8 @@ def compile_conditions(rule: PushRule) -> Tests | None:
             own.append(_compile_owner(condition))
         elif condition["kind"] == "contains_display_name":
             own.append(_contains_display_name)
+        elif condition["kind"] in THREAD_SUBSCRIPTION and isinstance(condition.get("subscribed"), bool):
+            own.append(_subscription_test(condition["subscribed"] is True))
         else:
             test = _compile_shared(condition)
             if test is None:
@@ -127,18 +146,29 @@ def _exact_type(condition: JSONObject) -> str | None:
 def _compile_owner(condition: JSONObject) -> OwnTest:
     path = split_path(str(condition["key"]))
     if condition["kind"] == "event_match":
-        return lambda pushed, user_id, display_name: pushed.property_at(path) == user_id
+        return lambda pushed, reader: pushed.property_at(path) == reader.user_id
 
-    def lists_owner(pushed: PushedEvent, user_id: UserID, display_name: str | None) -> bool:
+    def lists_owner(pushed: PushedEvent, reader: RuleReader) -> bool:
         found = pushed.property_at(path)
-        return isinstance(found, list) and user_id in found
+        return isinstance(found, list) and reader.user_id in found
 
     return lists_owner
 
 
-def _contains_display_name(pushed: PushedEvent, user_id: UserID, display_name: str | None) -> bool:
-    body = pushed.text_at(_BODY)
-    return bool(display_name) and body is not None and contains_word(body, str(display_name).lower())
+def _contains_display_name(pushed: PushedEvent, reader: RuleReader) -> bool:
+    body, name = pushed.text_at(_BODY), reader.display_name
+    return bool(name) and body is not None and contains_word(body, str(name).lower())
+
+
+def _subscription_test(subscribed: bool) -> OwnTest:
+    def test(pushed: PushedEvent, reader: RuleReader) -> bool:
+        # NOTSPEC: who never subscribed to any thread, nor unsubscribed, has clients that do not know of it, and would
+        # hear of no thread any more.
+        if reader.threads is None or pushed.thread_id == MAIN_THREAD:
+            return False
+        return (pushed.thread_id in reader.threads) is subscribed
+
+    return test
 
 
 def _compile_shared(condition: JSONObject) -> SharedTest | None:

@@ -19,12 +19,13 @@ from homeserver.core.push_rules.changes import UNCHANGED, PushRules
 from homeserver.core.push_rules.conditions import (
     OwnTest,
     PushedEvent,
+    RuleReader,
     SharedTest,
     compile_conditions,
     compile_content,
 )
 from homeserver.core.push_rules.predefined import PREDEFINED_BY_NAME
-from homeserver.core.push_rules.rules import PushRule, RuleName
+from homeserver.core.push_rules.rules import PROPOSED_KIND, PushRule, RuleName
 
 
 @frozen
@@ -66,11 +67,11 @@ class CompiledRule:
     shared: tuple[SharedTest, ...]
     own: tuple[OwnTest, ...]
 
-    def matches(self, pushed: PushedEvent, user_id: UserID, display_name: str | None) -> bool:
+    def matches(self, pushed: PushedEvent, reader: RuleReader) -> bool:
         answer = pushed.answers.get(self)
         if answer is None:
             answer = pushed.answers[self] = all(test(pushed) for test in self.shared)
-        return answer and (not self.own or all(test(pushed, user_id, display_name) for test in self.own))
+        return answer and (not self.own or all(test(pushed, reader) for test in self.own))
 
 
 @frozen(eq=False)
@@ -81,10 +82,10 @@ class RuleSequence:
     by_type: Mapping[str, tuple[CompiledRule, ...]]
     """For the types that rules name: these rules among those for any type."""
 
-    def first(self, pushed: PushedEvent, user_id: UserID, display_name: str | None) -> CompiledRule | None:
+    def first(self, pushed: PushedEvent, reader: RuleReader) -> CompiledRule | None:
         """The first that matches."""
         for rule in self.by_type.get(pushed.type_lowered, self.any_type):
-            if rule.matches(pushed, user_id, display_name):
+            if rule.matches(pushed, reader):
                 return rule
         return None
 
@@ -94,28 +95,28 @@ class CompiledRules:
     """The rules of a user, or of the many who changed nothing."""
 
     first: RuleSequence
-    """Override and content rules."""
+    """Override and content rules, and those of threads."""
     rooms: Mapping[str, Actions]
     senders: Mapping[str, Actions]
     last: RuleSequence
 
     def evaluate(self, pushed: PushedEvent, user_id: UserID, display_name: str | None = None) -> Actions:
-        """
-        What the event asks for with one user: NOTHING when no rule matches, or the user sent it.
+        """As ``judge``, of a user who does not choose threads."""
+        return self.judge(pushed, RuleReader(user_id, display_name))
 
-        *display_name*: the user's in the room.
-        """
+    def judge(self, pushed: PushedEvent, reader: RuleReader) -> Actions:
+        """What the event asks for with one user: NOTHING when no rule matches, or the user sent it."""
         event = pushed.event
-        if event.sender == user_id:
+        if event.sender == reader.user_id:
             return NOTHING
-        rule = self.first.first(pushed, user_id, display_name)
+        rule = self.first.first(pushed, reader)
         if rule is not None:
             return rule.actions
         # A room or sender has one rule, which its ID names.
         actions = self.rooms.get(event.room_id) or self.senders.get(event.sender)
         if actions is not None:
             return actions
-        rule = self.last.first(pushed, user_id, display_name)
+        rule = self.last.first(pushed, reader)
         return NOTHING if rule is None else rule.actions
 
 
@@ -126,7 +127,9 @@ def compile_rules(rules: PushRules) -> CompiledRules:
 
 def _compile(rules: PushRules) -> CompiledRules:
     return CompiledRules(
-        first=_sequence((*rules.of_kind("override"), *rules.of_kind("content"))),
+        first=_sequence(
+            (*rules.of_kind("override"), *rules.of_kind("content"), *rules.of_kind(PROPOSED_KIND)),
+        ),
         rooms=_by_id(rules.of_kind("room")),
         senders=_by_id(rules.of_kind("sender")),
         last=_sequence(rules.of_kind("underride")),

@@ -10,7 +10,7 @@ from attrs import evolve
 
 from homeserver.core.canonical import JSON, JSONObject
 from homeserver.core.identifiers import UserID
-from homeserver.core.push_rules.rules import KINDS, PushRule, RuleKind, RuleName
+from homeserver.core.push_rules.rules import KINDS, PROPOSED_KIND, PushRule, RuleKind, RuleName
 
 OWNER: Final = "[the user's Matrix ID]"
 """Stands in the rules below for the user whose rules they are."""
@@ -76,8 +76,35 @@ PREDEFINED: Final[tuple[PushRule, ...]] = (
     _rule("underride", "encrypted", [_match("type", "m.room.encrypted")], _NOTIFY),
 )
 
-PREDEFINED_BY_NAME: Final = {rule.name: rule for rule in PREDEFINED}
-PREDEFINED_BY_KIND: Final = {kind: tuple(rule for rule in PREDEFINED if rule.kind == kind) for kind in KINDS}
+THREAD_SUBSCRIPTION: Final = frozenset({"thread_subscription", "io.element.msc4306.thread_subscription"})
+"""The condition that an event is in a thread that the user has, or has not, subscribed to; and its name until then."""
+
+
+def _subscription(subscribed: bool) -> JSONObject:
+    return {"kind": "io.element.msc4306.thread_subscription", "subscribed": subscribed}
+
+
+PROPOSED: Final[tuple[PushRule, ...]] = (
+    PushRule(
+        PROPOSED_KIND,
+        ".io.element.msc4306.rule.unsubscribed_thread",
+        (),
+        (_subscription(False),),
+        default=True,
+    ),
+    PushRule(
+        PROPOSED_KIND,
+        ".io.element.msc4306.rule.subscribed_thread",
+        (_NOTIFY, _SOUND),
+        (_subscription(True),),
+        default=True,
+    ),
+)
+"""They match nothing, and nobody sees them, as long as nobody can subscribe to threads.  Spec: proposals/4306"""
+
+EVERY: Final = (*PREDEFINED, *PROPOSED)
+PREDEFINED_BY_NAME: Final = {rule.name: rule for rule in EVERY}
+PREDEFINED_BY_KIND: Final = {kind: tuple(rule for rule in EVERY if rule.kind == kind) for kind in KINDS}
 
 
 def owned_by(rule: PushRule, user_id: UserID) -> PushRule:

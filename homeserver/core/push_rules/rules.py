@@ -13,10 +13,12 @@ from attrs import frozen
 from homeserver.core.canonical import INTEGER_MAX, INTEGER_MIN, JSON, JSONObject
 from homeserver.core.malformed import Malformed
 
-RuleKind: TypeAlias = Literal["override", "content", "room", "sender", "underride"]
+RuleKind: TypeAlias = Literal["override", "content", "postcontent", "room", "sender", "underride"]
 KINDS: Final[tuple[RuleKind, ...]] = get_args(RuleKind)
 """In the order in which they are asked."""
-CONDITIONAL_KINDS: Final[frozenset[RuleKind]] = frozenset({"override", "underride"})
+CONDITIONAL_KINDS: Final[frozenset[RuleKind]] = frozenset({"override", "postcontent", "underride"})
+PROPOSED_KIND: Final[RuleKind] = "postcontent"
+"""Of the server's own rules alone, where a proposal has any.  Spec: proposals/4306"""
 
 RuleName: TypeAlias = tuple[RuleKind, str]
 """A rule ID is unique within its kind."""
@@ -82,6 +84,8 @@ def parse_own_rule_id(text: str) -> str:
 
 def parse_rule(kind: RuleKind, rule_id: str, body: Mapping[str, JSON]) -> PushRule:
     """A rule that a user adds, enabled.  Raises Malformed."""
+    if kind == PROPOSED_KIND:
+        raise Malformed("Rules of this kind are the server's own.", "kind", "M_INVALID_PARAM")
     return PushRule(
         kind,
         parse_own_rule_id(rule_id),
