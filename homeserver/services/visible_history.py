@@ -9,11 +9,11 @@ Spec: client-server-api#room-history-visibility
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from attrs import define, field
 
-from homeserver.core.identifiers import UserID
+from homeserver.core.identifiers import RoomID, UserID
 from homeserver.core.timeline import Ordering, TimelineEvent, ordering_at, position_of
 from homeserver.core.visibility import DEFAULT_VISIBILITY, Visibility, may_see, visibility_of
 from homeserver.services.known_events import KnownEvents
@@ -26,12 +26,20 @@ Seen: TypeAlias = tuple[TimelineEvent, str]
 """An event, and the membership of who sees it, with the change that the event itself makes."""
 
 
+class Horizon(Protocol):
+    """What says how old a message may be that anybody is shown."""
+
+    async def oldest_shown(self, room_nid: int, room_id: RoomID) -> int | None:
+        """Messages sent before this time (milliseconds) are shown to nobody; None: all are."""
+
+
 @define(eq=False)
 class VisibleHistory:
-    """Holds events against the state before each."""
+    """Holds events against the state before each, and messages against the horizon, where there is one."""
 
     database: Database
     known: KnownEvents
+    horizon: Horizon | None = field(init=False, default=None)
 
     async def of(self, row: Membership, events: Sequence[TimelineEvent]) -> list[Seen]:
         """
@@ -39,6 +47,8 @@ class VisibleHistory:
 
         Who was joined all the time sees everything, and nothing is read.
         """
+        if self.horizon is not None:
+            events = await self._within(self.horizon, row.room_nid, events)
         if not events:
             return []
         if row.membership == "join" and row.position <= min(_place(events[0]), _place(events[-1])) >> 20:
@@ -47,6 +57,8 @@ class VisibleHistory:
 
     async def seen_by(self, user_id: UserID, room_nid: int, events: Sequence[TimelineEvent]) -> list[Seen]:
         """The same for anybody, whatever they are to the room; what has no place in the timeline nobody sees."""
+        if self.horizon is not None:
+            events = await self._within(self.horizon, room_nid, events)
         placed = [event for event in events if event.ordering is not None]
         if not placed:
             return []
@@ -55,6 +67,14 @@ class VisibleHistory:
         judge = _Judge(user_id, changes, await self._settings(user_id, changes))
         found = ((event, judge.membership_if_seen(event)) for event in placed)
         return [(event, membership) for event, membership in found if membership is not None]
+
+    async def _within(
+        self, horizon: Horizon, room_nid: int, events: Sequence[TimelineEvent]
+    ) -> Sequence[TimelineEvent]:
+        oldest = await horizon.oldest_shown(room_nid, events[0].event.room_id) if events else None
+        if oldest is None:
+            return events
+        return [entry for entry in events if entry.event.is_state or entry.event.origin_server_ts >= oldest]
 
     async def _settings(self, user_id: UserID, changes: VisibilityChanges) -> Mapping[int, str]:
         """What the events say that the judgement refers to: a visibility, or a membership."""

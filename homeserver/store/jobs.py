@@ -117,6 +117,7 @@ _RETRY = Prepared(
     .where(j.c.nid == bindparam("which"), j.c.state == FAILED)
     .values(state=QUEUED, error=None, finished_ms=None, holder=None, held_until_ms=None, cancelled=False)
 )
+_REMOVE = Prepared(delete(j).where(j.c.nid == bindparam("which")))
 _PRUNE = Prepared(delete(j).where(j.c.finished_ms < bindparam("before")))
 
 
@@ -229,6 +230,11 @@ def cancel(tx: Write, nid: int, now_ms: int) -> None:
 def retry(tx: Write, nid: int) -> bool:
     """Whether the job had failed; then it goes on where it was."""
     return tx.run(_RETRY, which=nid) == 1
+
+
+def remove(tx: Write, nid: int) -> None:
+    """There never was such a job."""
+    tx.run(_REMOVE, which=nid)
 
 
 def prune(tx: Write, before_ms: int) -> int:

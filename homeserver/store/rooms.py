@@ -42,6 +42,12 @@ _BY_NID = Prepared(_select().where(rooms.c.nid == bindparam("nid")))
 _BY_NIDS = PreparedIn(lambda nids: _select().where(rooms.c.nid.in_(nids)))
 _BY_IDS = PreparedIn(lambda ids: _select().where(rooms.c.room_id.in_(ids)))
 _JOINED = Prepared(_select().where(rooms.c.joined).order_by(rooms.c.nid))
+_WITH_HISTORY_AFTER = Prepared(
+    _select()
+    .where(rooms.c.nid > bindparam("after"), rooms.c.forward_extremities != "[]")
+    .order_by(rooms.c.nid)
+    .limit(bindparam("limit"))
+)
 _PARTIAL = Prepared(_select().where(rooms.c.partial_state.is_not(None)).order_by(rooms.c.nid))
 _INSERT = Prepared(
     insert(rooms)
@@ -98,6 +104,11 @@ def by_ids(tx: Connection, room_ids: list[RoomID]) -> dict[RoomID, Room]:
 def joined(tx: Connection) -> list[Room]:
     """All rooms that this server takes part in."""
     return [_room(row) for row in _JOINED.all(tx)]
+
+
+def with_history_after(tx: Connection, after: int, limit: int) -> list[Room]:
+    """The first *limit* rooms after a number that this server has, or had, part in."""
+    return [_room(row) for row in _WITH_HISTORY_AFTER.all(tx, after=after, limit=limit)]
 
 
 def partial(tx: Connection) -> list[Room]:

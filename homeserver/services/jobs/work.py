@@ -74,6 +74,8 @@ class Work:
         self, function: Callable[Concatenate[Write, int, P], Step], *args: P.args, **kwargs: P.kwargs
     ) -> None:
         """As ``step``, again and again until it was the last; every time with the same arguments."""
+        # What a row costs is another thing in each kind of step.
+        self._rows = min(self._rows, ROWS_FIRST)
         while not (await self.step(function, *args, **kwargs)).is_last:
             pass
 

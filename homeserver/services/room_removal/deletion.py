@@ -18,7 +18,7 @@ from homeserver.services.jobs.work import Step, Work
 from homeserver.services.refusals import NotFound
 from homeserver.services.room_removal.evicting import Evicting, Refuge
 from homeserver.services.room_removal.ports import RoomBelongings
-from homeserver.store import closed_rooms, room_purge, rooms
+from homeserver.store import closed_rooms, jobs, room_purge, rooms
 from homeserver.store.closed_rooms import BLOCKED, DELETING, ClosedRoom
 from homeserver.store.database import Database
 from homeserver.store.jobs import CANCELLED, DONE, StoredJob
@@ -176,7 +176,7 @@ class RoomDeletion:
             elif work.place["phase"] == EVENTS:
                 await work.repeat(self._events, room, {**work.place, "phase": LOG})
             else:
-                await work.step(self._log, room, work.place)
+                await work.repeat(self._log, room, int(str(work.place["log_from"])), {**work.place, "phase": LAST})
         while not (await work.step(self._last, room)).is_last:
             # Somebody has written something of the room while it went: that goes, too.
             await work.repeat(self._rows, room, work.place)
@@ -203,9 +203,11 @@ class RoomDeletion:
                 belongings.delete_of_events(tx, gone)
         return Step(len(gone), is_last=not gone, place=None if gone else after)
 
-    def _log(self, tx: Write, limit: int, room: DeletedRoom, place: JSONObject) -> Step:
-        upto, is_head = room_purge.blank_log(tx, room, int(str(place["log_from"])), limit)
-        return Step(place={**place, "log_from": upto, "phase": LAST if is_head else LOG})
+    def _log(self, tx: Write, limit: int, room: DeletedRoom, after: int, then: JSONObject) -> Step:
+        job = jobs.active(tx.connection, NAME, room.room_id)
+        assert job is not None, "it is under way"
+        upto, is_head = room_purge.blank_log(tx, room, max(after, int(str(job.place["log_from"]))), limit)
+        return Step(is_last=is_head, place={**then, "log_from": upto, "phase": LAST if is_head else LOG})
 
     def _last(self, tx: Write, _: int, room: DeletedRoom) -> Step:
         some = room_purge.some_events(tx.connection, room, 1)
