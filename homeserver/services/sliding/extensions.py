@@ -19,7 +19,7 @@ from homeserver.services.ephemeral import EphemeralSerial
 from homeserver.services.push_rules import PushRuleBook
 from homeserver.services.receipts import receipt_of
 from homeserver.services.sync.account_data import account_data_events
-from homeserver.services.sync.ephemeral import PRIVATE, typing_event
+from homeserver.services.sync.ephemeral import PRIVATE, typing_event, unignored
 from homeserver.services.sync.section import SyncSpan
 from homeserver.services.typing import Typing
 from homeserver.store import account_data, receipts
@@ -121,11 +121,11 @@ class TypingExtension:
         after = since.serial if since is not None and is_known else 0
         rooms: JSONObject = {}
         for room_id in self.typing.changed_since(after):
-            users = self.typing.in_room(room_id)
+            users = unignored(self.typing.in_room(room_id), ask.span.ignored)
             if (users or is_known) and (room_id in ask.rooms or room_id in ask.new_rooms):
                 rooms[room_id] = typing_event(users)
         for room_id in ask.new_rooms:
-            users = self.typing.in_room(room_id)
+            users = unignored(self.typing.in_room(room_id), ask.span.ignored)
             if users:
                 rooms[room_id] = typing_event(users)
         return ExtensionAnswer({"rooms": rooms}, has_news=True) if rooms else ExtensionAnswer()
@@ -154,7 +154,7 @@ class ReceiptsExtension:
         by_room: dict[RoomID, list[Receipt]] = {}
         for stored in found:
             # Spec: client-server-api#private-read-receipts
-            if stored.type != PRIVATE or stored.user_id == span.user_id:
+            if (stored.type != PRIVATE or stored.user_id == span.user_id) and stored.user_id not in span.ignored:
                 by_room.setdefault(stored.room_id, []).append(receipt_of(stored))
         rooms: JSONObject = {room_id: _one_event(of_room) for room_id, of_room in by_room.items()}
         return ExtensionAnswer({"rooms": rooms}, has_news=True) if rooms else ExtensionAnswer()

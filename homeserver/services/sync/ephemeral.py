@@ -4,12 +4,12 @@ Who is typing and who has read up to where, in the rooms that the user is in.
 Spec: client-server-api#typing-notifications, client-server-api#receipts
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from attrs import define
 
 from homeserver.core.canonical import JSON
-from homeserver.core.identifiers import RoomID
+from homeserver.core.identifiers import RoomID, UserID
 from homeserver.core.log import RECEIPT, Position
 from homeserver.core.receipts import Receipt, receipt_events
 from homeserver.services.ephemeral import EphemeralSerial
@@ -48,12 +48,12 @@ class EphemeralNews:
         is_known = span.since is not None and self.serial.knows(span.since.serial)
         since = span.since.serial if span.since is not None and is_known else 0
         for room_id in self.typing.changed_since(since):
-            users = self.typing.in_room(room_id)
+            users = unignored(self.typing.in_room(room_id), span.ignored)
             # To whom nothing was told before, that nobody types is no news.
             if room_id in span.rooms.joined and (users or is_known):
                 events[room_id] = [typing_event(users)]
         for room_id in body.newly_joined:
-            users = self.typing.in_room(room_id)
+            users = unignored(self.typing.in_room(room_id), span.ignored)
             if users and room_id not in events:
                 events[room_id] = [typing_event(users)]
 
@@ -68,7 +68,7 @@ class EphemeralNews:
         by_room: dict[RoomID, list[Receipt]] = {}
         for stored in found:
             # Spec: client-server-api#private-read-receipts
-            if stored.type != PRIVATE or stored.user_id == span.user_id:
+            if (stored.type != PRIVATE or stored.user_id == span.user_id) and stored.user_id not in span.ignored:
                 by_room.setdefault(stored.room_id, []).append(receipt_of(stored))
         for room_id, of_room in by_room.items():
             events.setdefault(room_id, []).extend(receipt_events(of_room))
@@ -76,6 +76,11 @@ class EphemeralNews:
     async def _read(self, rows: Iterable[Membership], after: Position, upto: Position) -> list[StoredReceipt]:
         nids = [row.room_nid for row in rows]
         return await self.database.read(receipts.between, nids, after, upto) if nids else []
+
+
+def unignored(users: Sequence[UserID], ignored: Collection[UserID]) -> Sequence[UserID]:
+    """Those whom the reader does not ignore."""
+    return [user_id for user_id in users if user_id not in ignored] if ignored else users
 
 
 def typing_event(users: Iterable[str]) -> JSON:

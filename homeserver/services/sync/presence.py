@@ -36,7 +36,8 @@ class PresenceNews:
         events: list[JSON] = [
             presence_event(user_id, presence, span.now_ms)
             for user_id, presence in shown.items()
-            if admits.unlimited or (admits.admits_sender(user_id) and admits.admits_type("m.presence"))
+            if user_id not in span.ignored
+            and (admits.unlimited or (admits.admits_sender(user_id) and admits.admits_type("m.presence")))
         ]
         if events:
             body.top["presence"] = {"events": events}
