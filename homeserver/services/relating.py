@@ -24,7 +24,7 @@ from homeserver.services.shown_events import ShownEvents
 from homeserver.services.visible_history import Seen
 from homeserver.store import relations
 from homeserver.store.database import Database
-from homeserver.store.relations import Child, ThreadSummary
+from homeserver.store.relations import Child, ThreadPlace
 
 CHILDREN_DEFAULT: Final = 50
 CHILDREN_MAX: Final = 1_000
@@ -104,23 +104,22 @@ class Relating:
         """
         view = await self.views.open(caller, room_id)
         limit = min(limit, THREADS_MAX)
-        place = view.newest if start is None else start.ordering
+        place: Ordering | None = view.newest if start is None else min(start.ordering, view.newest)
         roots: list[tuple[Seen, Ordering]] = []
-        more = True
         for _ in range(STEPS_MAX):
-            summaries = await self.database.read(relations.threads, view.room_nid, Ordering(place + 1), limit + 1)
-            more = len(summaries) > limit
-            kept = summaries[:limit]
-            if kept:
-                place = Ordering(kept[-1].latest - 1)
-            roots += await self._roots(view, kept, participated)
-            if not more or len(roots) >= limit:
+            # One more than wanted says whether there are more.
+            missing = limit + 1 - len(roots)
+            if place is None or missing == 0:
                 break
+            before = Ordering(place + 1)
+            page = await self.database.scan(relations.threads, view.room_nid, before, view.newest, missing)
+            place = None if page.place is None else Ordering(page.place - 1)
+            roots += await self._roots(view, page.threads, participated)
         if len(roots) > limit:
-            roots, more = roots[:limit], True
+            roots = roots[:limit]
             place = Ordering(roots[-1][1] - 1)
         answer: JSONObject = {"chunk": await self._shown_roots(view, [seen for seen, _ in roots])}
-        if more:
+        if place is not None:
             answer["next_batch"] = str(PaginationToken(place))
         return answer
 
@@ -160,10 +159,10 @@ class Relating:
         return await self.views.seen(view, [events[nid] for nid in wanted])
 
     async def _roots(
-        self, view: RoomView, summaries: Sequence[ThreadSummary], participated: bool
+        self, view: RoomView, threads: Sequence[ThreadPlace], participated: bool
     ) -> list[tuple[Seen, Ordering]]:
         """The roots that are wanted and may be seen, each with the place of its last reply."""
-        events = await self.known.by_ids([summary.root for summary in summaries])
+        events = await self.known.by_ids([thread.root for thread in threads])
         here = [
             event for event in events.values() if event.event.room_id == view.room_id and event.ordering is not None
         ]
@@ -172,7 +171,7 @@ class Relating:
             here = [event for event in here if event.event.sender == view.user_id or event.event_id in answered]
         seen = await self.views.seen(view, sorted(here, key=lambda event: event.ordering or 0))
         visible = {event.event_id: (event, membership) for event, membership in seen}
-        return [(visible[summary.root], summary.latest) for summary in summaries if summary.root in visible]
+        return [(visible[thread.root], thread.latest) for thread in threads if thread.root in visible]
 
     async def _shown_roots(self, view: RoomView, roots: Sequence[Seen]) -> list[JSON]:
         ignored = await self.ignored.of(view.user_id)

@@ -3,11 +3,11 @@ Events that refer to others: replies in threads, edits, reactions, references.  
 client-server-api#aggregations-of-child-events
 """
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
 
 from attrs import frozen
-from sqlalchemy import Connection, bindparam, delete, func, select, true
+from sqlalchemy import Connection, bindparam, delete, func, literal_column, select, true
 
 from homeserver.core.identifiers import EventID, UserID
 from homeserver.core.relations import REFERENCE, REPLACE, THREAD, Relation
@@ -42,6 +42,25 @@ class ThreadSummary:
     latest_nid: int
     latest: Ordering
 
+
+@frozen
+class ThreadPlace:
+    """A thread, and where its last reply is."""
+
+    root: EventID
+    latest: Ordering
+
+
+@frozen
+class ThreadPage:
+    """Threads, that last replied to first; *place*: there may be more with a last reply before it, None: none."""
+
+    threads: Sequence[ThreadPlace]
+    place: Ordering | None
+
+
+REPLIES_AT_ONCE: Final = 200
+REPLIES_MAX: Final = 5_000
 
 _CHILD = (r.c.event_nid, r.c.relates_to, r.c.rel_type, r.c.event_type, r.c.sender, r.c.key, r.c.ordering)
 _INSERT = Insertion(r)
@@ -136,11 +155,23 @@ def _summaries(latest: Any) -> Any:
     )
 
 
-_THREADS = Prepared(
-    _summaries(_LATEST_OF)
+_REPLIES = Prepared(
+    select(r.c.relates_to, r.c.ordering)
+    .where(r.c.rel_type == literal_column("'m.thread'"), r.c.room_nid == bindparam("room_nid"))
     .where(r.c.ordering < bindparam("before"))
     .order_by(r.c.ordering.desc())
     .limit(bindparam("limit"))
+)
+_NEWEST_REPLY = Prepared(
+    select(r.c.ordering)
+    .where(
+        r.c.relates_to == bindparam("relates_to"),
+        r.c.rel_type == "m.thread",
+        r.c.room_nid == bindparam("room_nid"),
+        r.c.ordering <= bindparam("upto"),
+    )
+    .order_by(r.c.ordering.desc())
+    .limit(1)
 )
 _THREADS_OF = PreparedIn(lambda roots: _summaries(_LATEST_OF.where(r.c.relates_to.in_(roots))))
 _THREADS_WITH = PreparedIn(
@@ -257,10 +288,32 @@ def annotation(tx: Connection, relates_to: EventID, event_type: str, sender: Use
     return nid
 
 
-def threads(tx: Connection, room_nid: int, before: Ordering | None, limit: int) -> list[ThreadSummary]:
-    """The *limit* threads of the room that were replied to last, before an ordering; the newest first."""
-    upto = -_WITHOUT if before is None else before
-    return [_thread(row) for row in _THREADS.all(tx, room_nid=room_nid, before=upto, limit=limit)]
+def threads(
+    tx: Connection, room_nid: int, before: Ordering, upto: Ordering, limit: int, replies_max: int = REPLIES_MAX
+) -> ThreadPage:
+    """
+    The *limit* threads of the room whose last reply up to *upto* came last before *before*; that first.
+
+    At most *replies_max* replies are looked at: a busy thread may hide others behind them, and the page is shorter.
+    """
+    found: list[ThreadPlace] = []
+    passed: set[EventID] = set()
+    place, looked_at = before, 0
+    while looked_at < replies_max:
+        rows = _REPLIES.all(tx, room_nid=room_nid, before=place, limit=min(REPLIES_AT_ONCE, replies_max - looked_at))
+        for root, ordering in rows:
+            looked_at, place = looked_at + 1, Ordering(ordering)
+            if root in passed:
+                continue
+            passed.add(root)
+            # A thread that was replied to since has been on a page before this one.
+            if _NEWEST_REPLY.scalar(tx, relates_to=root, room_nid=room_nid, upto=upto) == ordering:
+                found.append(ThreadPlace(root, place))
+                if len(found) == limit:
+                    return ThreadPage(found, place)
+        if not rows:
+            return ThreadPage(found, None)
+    return ThreadPage(found, place)
 
 
 def threads_of(tx: Connection, room_nid: int, roots: Iterable[EventID]) -> dict[EventID, ThreadSummary]:

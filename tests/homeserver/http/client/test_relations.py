@@ -175,6 +175,24 @@ class RelationTests(RoomAPICase):
             token = {"from_": page["next_batch"]}
         self.assertEqual(expected, found)
 
+    async def test_threads_as_they_were(self) -> None:
+        """Who left sees the threads in the order of what they saw of them; nothing said later moves or hides one."""
+        one, two = await self.alice.say(self.room_id, "one"), await self.alice.say(self.room_id, "two")
+        await self.relate(self.alice, "m.thread", parent=one)
+        await self.relate(self.alice, "m.thread", parent=two)
+        await self.bob.act(self.room_id, "leave")
+        await self.relate(self.alice, "m.thread", parent=one)
+        path = f"{V1}/rooms/{self.room_id}/threads"
+
+        async def roots(user: User) -> list[str]:
+            return [event["event_id"] for event in (await user.ok(user.client.get(path)))["chunk"]]
+
+        self.assertEqual([two, one], await roots(self.bob))
+        self.assertEqual([one, two], await roots(self.alice))
+        for limit, has_more in ((1, True), (2, False), (3, False)):
+            page = await self.bob.ok(self.bob.client.get(path, limit=limit))
+            self.assertEqual(has_more, "next_batch" in page)
+
     async def test_the_root_of_an_ignored_user_comes_redacted(self) -> None:
         """Spec: client-server-api#get_matrixclientv1roomsroomidthreads"""
         root = await self.bob.say(self.room_id, "noise")
