@@ -70,7 +70,7 @@ _SET_TYPE = Prepared(update(users).where(_THIS).values(user_type=bindparam("what
 _REACTIVATE = Prepared(
     update(users)
     .where(_THIS, users.c.deactivated)
-    .values(deactivated=False, erased=False, password_hash=bindparam("password_hash"))
+    .values(deactivated=False, erased=False, is_admin=False, password_hash=bindparam("password_hash"))
 )
 _ANY_ADMIN = Prepared(select(users.c.user_id).where(users.c.is_admin, ~users.c.deactivated).limit(1))
 _m = memberships.c.membership
@@ -129,7 +129,11 @@ def deactivate(tx: Write, user_id: UserID, *, erase: bool) -> None:
 
 
 def reactivate(tx: Write, user_id: UserID, password_hash: str | None) -> bool:
-    """Whether the account was deactivated; then it is alive again, with this password (None: no password is good)."""
+    """
+    Whether the account was deactivated; then it is alive again, with this password (None: no password is good).
+
+    It administers nothing, whatever it did before.
+    """
     return tx.run(_REACTIVATE, who=user_id, password_hash=password_hash) == 1
 
 

@@ -28,6 +28,8 @@ class AdminClient:
         self, method: str, path: str, query: Mapping[str, Any] | None = None, body: Mapping[str, Any] | None = None
     ) -> Any:
         """The JSON that the server answers.  Raises Refused."""
+        if not self.url.startswith(("https://", "http://")):
+            raise Refused(f"{self.url} is not the address of a server, which begins with https://.")
         given = {name: _text(value) for name, value in (query or {}).items() if value is not None}
         target = self.url.rstrip("/") + path + ("?" + urlencode(given) if given else "")
         request = Request(target, method=method, headers={"Accept": "application/json"})

@@ -1,5 +1,7 @@
 """Registration tokens, reports, notices, statistics, and the record of who did what."""
 
+from typing import Any
+
 from homeserver.core.identifiers import EventID, RoomID
 from homeserver.http.admin.audit import HIDDEN
 from homeserver.services.administration.actions import AdministrationSettings, forget_actions
@@ -106,7 +108,13 @@ class ServerTests(AdministrationCase):
         self.assertEqual({"running": False, "sent": 3, "failed": 1, "total": 4}, told)
         self.assertEqual([(user(name), content) for name in ("alice", "bob", "root")], self.notices.sent)
         self.assertEqual(404, (await self.ask("POST", f"/notices/users/{user('deaf')}", {"body": "?"})).status)
-        for body in ({}, {"body": "a", "content": content}, {"content": {}}, {"content": {"msgtype": 1, "body": "x"}}):
+        bad: tuple[dict[str, Any], ...] = (
+            {},
+            {"body": "a", "content": content},
+            {"content": {}},
+            {"content": {"msgtype": 1, "body": "x"}},
+        )
+        for body in bad:
             self.assertEqual(400, (await self.ask("POST", "/notices", body)).status)
 
 

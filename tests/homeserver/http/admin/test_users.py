@@ -1,5 +1,7 @@
 """Accounts in the hands of administrators."""
 
+from typing import Any
+
 from homeserver.core.identifiers import DeviceID
 from homeserver.services.rate_limits import RateLimitSettings, RateSettings
 from homeserver.store import devices
@@ -169,6 +171,7 @@ class AccountTests(AdministrationCase):
 
     async def test_an_account_ends_and_comes_back(self) -> None:
         """Ended, it is in no room and nobody logs in; back, it has another password, and administers nothing."""
+        await self.done("PUT", ALICE, {"is_admin": True})
         await self.done("POST", f"{ALICE}/deactivate", {"erase": True})
         shown = await self.done("GET", ALICE)
         self.assertEqual((True, True, False), (shown["deactivated"], shown["erased"], shown["has_password"]))
@@ -181,6 +184,7 @@ class AccountTests(AdministrationCase):
 
         await self.done("POST", f"{ALICE}/reactivate", {"password": "once more"})
         self.assertEqual(200, await self.logs_in("alice", "once more"))
+        self.assertFalse((await self.done("GET", ALICE))["is_admin"])
         again = await self.ask("POST", f"{ALICE}/reactivate", {})
         self.assertEqual((400, "M_BAD_STATE"), (again.status, again.errcode))
 
@@ -296,7 +300,7 @@ class LimitTests(AdministrationCase):
 
     async def test_limits_that_are_none(self) -> None:
         """Kinds that there are not, and numbers that mean nothing."""
-        for limits in (
+        bad: tuple[dict[str, Any], ...] = (
             {"sleeping": None},
             {"login": None},
             {"send": 3},
@@ -306,6 +310,7 @@ class LimitTests(AdministrationCase):
             {"send": {"per_second": 1, "burst": 0}},
             {"send": {"per_second": 1, "burst": 1.5}},
             {"send": {"per_second": 1e300, "burst": 1}},
-        ):
+        )
+        for limits in bad:
             with self.subTest(limits=limits):
                 self.assertEqual(400, (await self.ask("PUT", f"{ALICE}/limits", {"limits": limits})).status)
