@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from twisted.internet import reactor
@@ -23,8 +23,8 @@ SECRET = "a.secret"
 class MailCase(TestCase):
     """``self.server`` is up, and ``self.mail`` takes its mail."""
 
-    settings: dict[str, Any] = {}
-    email: dict[str, Any] = {}
+    settings: ClassVar[dict[str, Any]] = {}
+    email: ClassVar[dict[str, Any]] = {}
 
     async def setUp(self) -> None:  # type: ignore[override]
         folder = TemporaryDirectory()
@@ -43,7 +43,7 @@ class MailCase(TestCase):
             Path(folder.name),
         )
         self.server = await start(self.parsed, reactor)
-        self.addCleanup(lambda: self.server.stop())
+        self.addCleanup(self.server.stop)
 
     @property
     def client(self) -> Client:
@@ -104,7 +104,7 @@ def proof(sid: str, secret: str = SECRET) -> dict[str, Any]:
 
 
 class RegistrationTests(MailCase):
-    settings = {
+    settings: ClassVar[dict[str, Any]] = {
         "registration": {"enabled": True, "email_required": True},
         "terms": {
             "policies": [
@@ -168,8 +168,12 @@ class RegistrationTests(MailCase):
 
 
 class AccountTests(MailCase):
-    settings = {"registration": {"enabled": True}}
-    email = {"next_link_hosts": ["chat.example"], "allowed_domains": ["two.example"], "tell_logins": True}
+    settings: ClassVar[dict[str, Any]] = {"registration": {"enabled": True}}
+    email: ClassVar[dict[str, Any]] = {
+        "next_link_hosts": ["chat.example"],
+        "allowed_domains": ["two.example"],
+        "tell_logins": True,
+    }
 
     async def test_a_forgotten_password(self) -> None:
         """Other sessions end, the owner is told, and a link is good for one change."""

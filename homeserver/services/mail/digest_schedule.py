@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Final, TypeAlias
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from homeserver.core.identifiers import UserID
 from homeserver.core.mail.digests import Rhythm
@@ -38,15 +38,28 @@ class DigestSchedule:
     _coming: OrderedDict[Key, int] = field(init=False, factory=OrderedDict)
 
     async def note(self, dues: Sequence[tuple[Due, StoredPusher]]) -> None:
-        """A mail will tell each of these pushers."""
+        """A mail will tell each of these pushers; those who read are told sooner than those who do not."""
         now = now_ms(self.clock)
-        fresh = {_key(pusher): pusher for due, pusher in dues if self._coming.get(_key(pusher), 0) <= now}
+        for key in {_key(pusher) for due, pusher in dues if due.has_read}:
+            await self._relax(key, now)
+        fresh = {
+            _key(pusher): pusher
+            for due, pusher in dues
+            if due.actions is not None and self._coming.get(_key(pusher), 0) <= now
+        }
         if not fresh:
             return
         coming = await self.database.write(self._schedule, list(fresh.values()), now)
         self._coming.update(coming)
         while len(self._coming) > KNOWN_MAX:
             self._coming.popitem(last=False)
+
+    async def _relax(self, key: Key, now: int) -> None:
+        """The user is there again: the next mail need not keep its distance."""
+        known = await self.database.read(digests.by_key, *key)
+        if known is not None and known.interval_ms > self.rhythm.wait_ms:
+            await self.database.write(_relax, key, self.rhythm.wait_ms, now + self.rhythm.wait_ms)
+            self._coming.pop(key, None)
 
     async def put(self, digest: StoredDigest) -> None:
         """There is something to tell after all."""
@@ -70,6 +83,13 @@ class DigestSchedule:
         due_ms = self.rhythm.due_ms(now, known.sent_ms, known.interval_ms)
         _put(tx, _key(pusher), due_ms)
         return due_ms
+
+
+def _relax(tx: Write, key: Key, interval_ms: int, due_ms: int) -> None:
+    known = digests.by_key(tx.connection, *key)
+    if known is not None:
+        sooner = None if known.due_ms is None else min(known.due_ms, due_ms)
+        digests.replace(tx, evolve(known, interval_ms=interval_ms, due_ms=sooner))
 
 
 def _put(tx: Write, key: Key, due_ms: int) -> None:

@@ -11,4 +11,4 @@ class Digests(Protocol):
     """Tells users by mail what is unread."""
 
     async def note(self, dues: Sequence[tuple[Due, StoredPusher]]) -> None:
-        """It is stored that there is something to tell these pushers, which are all of mail."""
+        """It is stored that there is something to tell these pushers, which are all of mail; or that its user reads."""

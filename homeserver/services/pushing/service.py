@@ -174,7 +174,7 @@ class Pushing:
     async def _note_mail(self, pairs: Sequence[tuple[Due, StoredPusher]]) -> None:
         """Mail has no lane: it waits, and then tells of all there is."""
         if self.digests is not None:
-            mail = [(due, pusher) for due, pusher in pairs if pusher.kind == EMAIL and due.actions is not None]
+            mail = [(due, pusher) for due, pusher in pairs if pusher.kind == EMAIL and (due.actions or due.has_read)]
             if mail:
                 await self.digests.note(mail)
 
