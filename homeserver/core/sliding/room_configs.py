@@ -79,6 +79,12 @@ class RequiredState:
         named = (element for request in self.requests for element in request.include)
         return {(kind, key) for kind, key in named if kind is not None and key is not None}
 
+    @property
+    def named_members(self) -> set[UserID]:
+        """Members that are named, whether by type or by state key alone."""
+        named = (element for request in self.requests for element in request.include)
+        return {UserID(key) for kind, key in named if kind in (None, MEMBER) and key is not None}
+
     def to_json(self) -> list[JSON]:
         """For storing; ``stored_required_state`` reads it back."""
         return sorted((request.to_json() for request in self.requests), key=repr)

@@ -108,7 +108,7 @@ class RequiredStates:
             return {key: event_id for key, event_id in entries.items() if event_id is not None}
         named = None
         if not required.has_all_members:
-            named = {UserID(key) for kind, key in required.keys if kind == MEMBER} | set(members)
+            named = required.named_members | set(members)
         found = await self.database.read(windows.state_ids, room_nid, upto, members=named)
         return {key: event_id for key, event_id in found.items() if key in extra or required.matches(key)}
 

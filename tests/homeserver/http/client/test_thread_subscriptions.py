@@ -142,6 +142,7 @@ class ThreadSubscriptionTests(RoomAPICase):
 
     async def test_the_rules_are_shown_and_nobody_adds_to_their_kind(self) -> None:
         """They stand between content and room, can be switched off, and are the server's alone."""
+        await self.sync.receipts.advance(self.bob.user_id, RoomID(self.room_id), "m.read", self.root)  # type: ignore[arg-type]
         rules = (await self.ask(self.bob, "GET", "/_matrix/client/v3/pushrules/global/")).json
         path = "/_matrix/client/v3/pushrules/global/postcontent/"
         theirs = path + ".io.element.msc4306.rule.unsubscribed_thread"
