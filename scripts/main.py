@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from conf.appservices import read_registrations
 from conf.reading import SettingsError, read_settings
 from conf.reference import render_reference
 from conf.settings import Settings
@@ -66,7 +67,7 @@ def check_config(file: Path) -> None:
 
     Everything that is wrong is listed, with what is allowed. The exit status is 0 when all is well.
     """
-    settings = _settings(file)
+    settings = _settings(file, with_registrations=True)
     click.echo(f"{file} is good. {settings.server_name} will be reached at {settings.baseurl}")
 
 
@@ -114,9 +115,13 @@ def version() -> None:
     click.echo(f"Folkmoot {version_of('folkmoot')}")
 
 
-def _settings(file: Path | None) -> Settings:
+def _settings(file: Path | None, *, with_registrations: bool = False) -> Settings:
+    """*with_registrations*: those of application services that the settings name are looked into, too."""
     try:
-        return read_settings(file, os.environ)
+        settings = read_settings(file, os.environ)
+        if with_registrations:
+            read_registrations(settings.appservices, settings.server_name)
+        return settings
     except SettingsError as error:
         subject = "The settings" if file is None else f"The settings in {file}"
         click.echo(f"{subject} cannot be used:", err=True)

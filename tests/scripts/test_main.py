@@ -36,6 +36,15 @@ class CommandTests(TestCase):
         self.assertEqual(0, result.exit_code, result.output)
         self.assertIn("is good", result.output)
 
+    def test_registrations_of_application_services_are_looked_into(self) -> None:
+        """With the file and the key that are wrong."""
+        self.file.write_text("appservices: [bridge.yaml]\n")
+        self.file.with_name("bridge.yaml").write_text("id: bridge\nurl: null\n")
+        result = self.run_command("check-config", str(self.file))
+
+        self.assertEqual(2, result.exit_code)
+        self.assertIn("bridge.yaml: as_token: this is required.", result.output)
+
     def test_bad_settings_end_every_command_that_reads_them(self) -> None:
         """With what is wrong, and a status of its own."""
         self.file.write_text("server_nme: x\nlisteners: 3\n")

@@ -195,7 +195,8 @@ class Queue:
             if self._pending is not None:
                 if not await self._lead():
                     return await self._stand_by()
-                wait = await self._deliver(self._pending)
+                # Another process may have delivered it meanwhile.
+                wait = None if self._pending is None else await self._deliver(self._pending)
                 if wait is not None:
                     return wait
             elif self._reached < self._head or self.ephemeral.has_news:
@@ -281,6 +282,7 @@ class Queue:
         if not await self.around.database.write(standing.may_go_on, claim):
             return False
         self._leads_until_ms = claim.until_ms
+        await self._load()
         return True
 
     async def _settle(self) -> bool:
