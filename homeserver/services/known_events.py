@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Sequence
+from typing import Final
 
 from attrs import define, field
 
@@ -16,13 +17,16 @@ from homeserver.store import events, rooms
 from homeserver.store.database import Database
 from homeserver.store.events import StoredEvent
 
+_IN_FORCE: Final = (Status.ACCEPTED, Status.OUTLIER)
+
 
 @define(eq=False)
 class KnownEvents:
     """
     Every event in the store, with those last used in memory.
 
-    Messages are asked for while they are new, state again and again: of state more is kept.
+    Messages are asked for while they are new, state again and again: of state more is kept.  What was refused is kept
+    among the messages, or whoever floods a room would drive its state out.
     """
 
     database: Database
@@ -119,8 +123,10 @@ class KnownEvents:
 
     def remember(self, event: TimelineEvent) -> TimelineEvent:
         """The stored *event* is in memory; the same object as before if it was there already."""
-        is_state = event.event.is_state
-        cache, kept = (self._state, self.state_events_max) if is_state else (self._messages, self.messages_max)
+        is_asked_for_again = event.event.is_state and event.status in _IN_FORCE
+        cache, kept = (
+            (self._state, self.state_events_max) if is_asked_for_again else (self._messages, self.messages_max)
+        )
         known = cache.setdefault(event.event_id, event)
         cache.move_to_end(event.event_id)
         self._ids[event.nid] = event.event_id
