@@ -1,4 +1,4 @@
-"""Tests that ignored users are ignored everywhere; beside messages, relations, search and unread, which have their own."""
+"""Tests that ignored users are ignored everywhere; messages, relations, search and unread counts have their own."""
 
 from typing import Any
 
@@ -73,7 +73,8 @@ class IgnoredInSyncTests(DatabaseCase):
 
     async def test_a_list_that_is_none_ignores_nobody(self) -> None:
         """Clients write what they like there."""
-        for content in ({}, {"ignored_users": [DAVE]}, {"ignored_users": "all"}, {"ignored_users": {ALICE: {}}}):
+        contents: list[Any] = [{}, {"ignored_users": [DAVE]}, {"ignored_users": "all"}, {"ignored_users": {ALICE: {}}}]
+        for content in contents:
             await self.services.account_data.set(ALICE, None, "m.ignored_user_list", content)
             self.assertEqual(frozenset(), await self.services.ignored.of(ALICE))
 
