@@ -112,7 +112,7 @@ class Messages:
         """A page of the timeline, and where to go on.  Raises NotInRoom."""
         view = await self.views.open(caller, room_id)
         start = request.from_ or PaginationToken(view.newest if request.backward else BEGINNING)
-        walk = await self._walk(view, request, start.ordering, request.to, min(request.limit, LIMIT_MAX))
+        walk = await self._walk(view, request, start.ordering, request.to, _limit(request.limit, request.filter))
         answer: JSONObject = {"start": str(start), "chunk": await self.shown.timeline(view, walk.found)}
         if not walk.ended:
             answer["end"] = str(PaginationToken(walk.place))
@@ -126,7 +126,7 @@ class Messages:
         """An event among what came just before and after it.  Raises NotFound, NotInRoom."""
         view = await self.views.open(caller, room_id)
         seen = await self._visible(view, event_id)
-        limit = min(limit, LIMIT_MAX)
+        limit = _limit(limit, wanted)
         around = await self.around(view, seen[0], limit // 2, limit - limit // 2, wanted)
         last = around.after[-1][0] if around.after else seen[0]
         senders = {entry.event.sender for entry, _ in [*around.before, seen, *around.after]}
@@ -291,6 +291,11 @@ class Messages:
             return []
         senders = {entry.event.sender for entry, _ in found}
         return await self.reading.members_at(view, found[0][0], senders)
+
+
+def _limit(asked: int, wanted: EventFilter) -> int:
+    """How many events to give: the request and its filter may both say."""
+    return min(wanted.limit_within(asked, asked), LIMIT_MAX)
 
 
 def _is_as_near(found: TimelineEvent | None, told: int, ts: int) -> bool:

@@ -99,22 +99,26 @@ class RoomReading:
 
     async def members_at(self, view: RoomView, event: TimelineEvent, members: Collection[UserID]) -> list[JSON]:
         """The member events of some, as they were after *event*."""
-        keys = [(MEMBER, user_id) for user_id in sorted(members)]
-        at = position_of(_place(event))
-        found = await self.database.read(windows.entry_ids, view.room_nid, keys, at)
-        return await self._shown(view, [event_id for event_id in found.values() if event_id is not None])
+        return await self._shown(view, await self._members_after(view, event, members))
 
     async def profiles_at(self, view: RoomView, event: TimelineEvent, members: Collection[UserID]) -> JSONObject:
         """``{user id: name and avatar}`` of members, as they were after *event*."""
-        keys = [(MEMBER, user_id) for user_id in sorted(members)]
-        at = Position(min(view.upto, position_of(_place(event))))
-        found = await self.database.read(windows.entry_ids, view.room_nid, keys, at)
-        events = await self.known.by_ids([event_id for event_id in found.values() if event_id is not None])
+        events = await self.known.by_ids(await self._members_after(view, event, members))
         return {
             entry.event.state_key: _named(entry.event.content)
             for entry in events.values()
             if entry.event.state_key is not None
         }
+
+    async def _members_after(self, view: RoomView, event: TimelineEvent, members: Collection[UserID]) -> list[EventID]:
+        keys = [(MEMBER, user_id) for user_id in sorted(members)]
+        at = Position(min(view.upto, position_of(_place(event))))
+        found = await self.database.read(windows.entry_ids, view.room_nid, keys, at)
+        if any(event_id is None for event_id in found.values()) and position_of(_place(event)) != event.nid:
+            # Of history that was fetched later only its own state tells who was there.
+            then = await self.states.after(view.room_nid, event) or {}
+            found = {key: then.get(key) or event_id for key, event_id in found.items()}
+        return [event_id for event_id in found.values() if event_id is not None]
 
     async def _entry(self, view: RoomView, key: StateKey) -> TimelineEvent:
         event_id = await self.database.read(windows.entry_id, view.room_nid, key, view.upto)

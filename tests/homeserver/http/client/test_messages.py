@@ -3,11 +3,20 @@
 import json
 from typing import Any
 
-from homeserver.core.identifiers import RoomID
-from homeserver.store import backward_extremities, rooms
+from homeserver.core.identifiers import EventID, RoomID
+from homeserver.core.timeline import TimelineEvent
+from homeserver.store import backward_extremities, events, rooms, state
 from homeserver.store.write import Write
 from tests.databases import each_database
 from tests.room_api import V1, V3, RoomAPICase
+
+
+def _move(tx: Write, event: TimelineEvent, ordering: int, base_position: int) -> None:
+    """The event is at another place, and the state before it is that as of another position."""
+    row = events.by_nid(tx.connection, event.nid)
+    assert row is not None
+    events.place(tx, event.nid, ordering, event.status)
+    state.assign(tx, event.nid, state.insert_state(tx, row.room_nid, {}, base_position=base_position))
 
 
 def bodies(events: list[Any]) -> list[str]:
@@ -118,6 +127,34 @@ class PageTests(RoomAPICase):
 
         self.assertEqual(["@bob:localhost"], [event["state_key"] for event in page["state"]])
         self.assertNotIn("state", plain)
+
+    async def test_lazy_members_of_fetched_history(self) -> None:
+        """Who spoke in history that came later is told by the state of that history, which the room's own is not."""
+        place = await self.event(await self.alice.say(self.room_id, "first"))
+        await self.bob.join(self.room_id)
+        joined = self.api.rooms.tail.head
+        spoken = await self.event(await self.bob.say(self.room_id, "old"))
+        await self.api.database.write(_move, spoken, (place.ordering or 0) - 16, joined)
+        self.api.rooms.known.forget(spoken.event_id)
+        wanted = json.dumps({"lazy_load_members": True, "types": ["m.room.message"], "senders": ["@bob:localhost"]})
+        page = await self.alice.messages(self.room_id, filter=wanted)
+
+        self.assertEqual(
+            (["old"], ["@bob:localhost"]), (bodies(page["chunk"]), [e["state_key"] for e in page["state"]])
+        )
+
+    async def test_a_limit_of_the_filter(self) -> None:
+        """The smaller of the two limits counts."""
+        for number in range(6):
+            await self.alice.say(self.room_id, str(number))
+        for limit, more, expected in ((5, 2, 2), (2, 5, 2), (3, 0, 0)):
+            page = await self.alice.messages(self.room_id, limit=limit, filter=json.dumps({"limit": more}))
+            self.assertEqual(expected, len(page["chunk"]))
+
+    async def event(self, event_id: str) -> TimelineEvent:
+        found = await self.api.rooms.known.by_id(EventID(event_id))
+        assert found is not None
+        return found
 
     async def test_what_is_unsigned(self) -> None:
         """Age, the reader's membership, and of state what it replaced."""
