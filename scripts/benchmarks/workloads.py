@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import quote
 
 from scripts.benchmarks.load import Gate, Lane
+from scripts.benchmarks.many_rooms import measure_many_rooms
 from scripts.benchmarks.searching import measure_search
 from scripts.benchmarks.subjects import (
     Figure,
@@ -212,5 +213,6 @@ WORKLOADS: Final[dict[str, Callable[[Subject], list[Figure]]]] = {
     "room-creation": measure_room_creation,
     "federated-send": measure_federated_send,
     "search": measure_search,
+    "many-rooms": measure_many_rooms,
 }
 """By the name that ``--only`` takes; paging back comes with send-one-room, the initial sync with room-creation."""
