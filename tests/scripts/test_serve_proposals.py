@@ -1,0 +1,95 @@
+"""The whole server with the proposals of its folder."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.trial.unittest import TestCase
+
+from conf.reading import parse_settings
+from homeserver.http.request import EdgeSite
+from scripts.serve import start
+from tests.client import Client
+
+V3 = "/_matrix/client/v3"
+V1 = "/_matrix/client/v1"
+URL = "https://rtc.example.org/jwt"
+
+
+class ProposalTests(TestCase):
+    async def setUp(self) -> None:  # type: ignore[override]
+        folder = TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        settings = parse_settings(
+            {
+                "listeners": [{"port": 0}],
+                "passwords": {"argon2_time_cost": 1, "argon2_memory_kib": 8},
+                "rtc": {"transports": [{"type": "livekit", "livekit_service_url": URL}]},
+                "delayed_events": {"delay_max_seconds": 60, "scheduled_max": 7},
+            },
+            Path(folder.name),
+        )
+        self.server = await start(settings, reactor)
+        self.addCleanup(self.server.stop)
+        self.stranger = Client(EdgeSite(self.server.edge, self.server.settings.http, reactor))
+        self.alice = await self.registered("alice")
+
+    async def test_they_are_advertised(self) -> None:
+        """Each under its name."""
+        features = (await self.stranger.get("/_matrix/client/versions")).json["unstable_features"]
+        capabilities = (await self.alice.get(f"{V3}/capabilities")).json["capabilities"]
+        known = (await self.stranger.get("/.well-known/matrix/client")).json
+
+        for name in ("org.matrix.msc3391", "org.matrix.msc4140", "org.matrix.msc4143", "org.matrix.msc4354"):
+            self.assertIs(True, features[name], name)
+        self.assertIs(True, features["io.element.msc4388"])
+        self.assertEqual(
+            {"max_delay_ms": 60_000, "max_scheduled": 7}, capabilities["org.matrix.msc4140.delayed_events"]
+        )
+        self.assertEqual([{"type": "livekit", "livekit_service_url": URL}], known["org.matrix.msc4143.rtc_foci"])
+
+    async def test_a_call_is_joined_and_left(self) -> None:
+        """As a client does that may fall silent: a leaving is scheduled, put off, and sent; all of it sticky."""
+        room_id = (await self.alice.post(f"{V3}/createRoom", {"preset": "public_chat"})).json["room_id"]
+        transports = (await self.alice.get(f"{V1}/rtc/transports")).json["rtc_transports"]
+        sticky = {"org.matrix.msc4354.sticky_duration_ms": 60_000}
+        path = f"{V3}/rooms/{room_id}/send/m.rtc.member"
+        delay = {**sticky, "org.matrix.msc4140.delay": 300}
+        leaving = (await self.alice.put(f"{path}/leave", {"body": "leave"}, **delay)).json["delay_id"]
+        await self.alice.put(f"{path}/join", {"body": "join"}, **sticky)
+        restart = f"/_matrix/client/unstable/org.matrix.msc4140/delayed_events/{leaving}"
+        restarted = await self.alice.post(restart, {"action": "restart"})
+        since = (await self.alice.get(f"{V3}/sync")).json["next_batch"]
+        heard = (await self.alice.get(f"{V3}/sync", since=since, timeout=5_000)).json["rooms"]["join"][room_id]
+        bob = await self.registered("bob")
+        await bob.post(f"{V3}/join/{room_id}", {})
+        brief = '{"room": {"timeline": {"limit": 1}}}'
+        seen = (await bob.get(f"{V3}/sync", filter=brief)).json["rooms"]["join"][room_id]
+
+        self.assertEqual([{"type": "livekit", "livekit_service_url": URL}], transports)
+        self.assertEqual(200, restarted.status)
+        event = heard["timeline"]["events"][-1]
+        self.assertEqual(
+            ("leave", leaving), (event["content"]["body"], event["unsigned"]["org.matrix.msc4140.delay_id"])
+        )
+        self.assertEqual(["join", "leave"], [event["content"]["body"] for event in seen["msc4354_sticky"]["events"]])
+        self.assertNotIn("org.matrix.msc4140.delay_id", str(seen))
+        left = seen["msc4354_sticky"]["events"][0]["unsigned"]["msc4354_sticky_duration_ttl_ms"]
+        self.assertTrue(0 < left < 60_000)
+
+    async def test_account_data_and_rendezvous(self) -> None:
+        """Nothing written is nothing kept; two devices meet."""
+        path = f"{V3}/user/@alice:localhost/account_data/org.example"
+        await self.alice.put(path, {"a": 1})
+        await self.alice.delete(path)
+        meeting = await self.alice.post(f"{V1}/rendezvous", {"data": "hello"})
+
+        self.assertEqual(404, (await self.alice.get(path)).status)
+        found = await self.stranger.get(f"{V1}/rendezvous/{meeting.json['id']}")
+        self.assertEqual("hello", found.json["data"])
+
+    async def registered(self, name: str) -> Client:
+        account = {"username": name, "password": "a good one", "auth": {"type": "m.login.dummy"}}
+        response: Any = await self.stranger.post(f"{V3}/register", account)
+        return self.stranger.signed_in(response.json["access_token"])
