@@ -14,9 +14,10 @@ from attrs import define, frozen
 from homeserver.core.appservices.registration import Registration
 from homeserver.core.canonical import JSON
 from homeserver.core.identifiers import RoomAlias, UserID
-from homeserver.http.exchange import Limits, OutboundRequest, OutboundResponse, encode_url
+from homeserver.http.exchange import Dropped, Limits, OutboundRequest, OutboundResponse, encode_url
 from homeserver.http.outbound import OutboundClient, fault_of, json_of
 from homeserver.services.appservices.settings import AppserviceTrafficSettings
+from homeserver.services.ports import PeerUnreachable
 
 _APP: Final = "/_matrix/app/v1"
 _UNSTABLE: Final = "/_matrix/app/unstable"
@@ -91,15 +92,30 @@ class HTTPAppservices:
         headers = {"authorization": f"Bearer {to.hs_token}"}
         if body is not None:
             headers["content-type"] = "application/json"
-        url = f"{to.url}{paths.path}"
-        response = await self.client.request(OutboundRequest(method, encode_url(url), headers, body), limits)
+        response = await self._request(to, OutboundRequest(method, _url(to, paths.path), headers, body), limits)
         if paths.legacy is None or not _is_unknown_path(response):
             return response
         # Who knows the old paths alone may know the old way to authenticate alone.
         joint = "&" if "?" in paths.legacy else "?"
-        url = f"{to.url}{paths.legacy}{joint}{urlencode({'access_token': to.hs_token})}"
-        older = await self.client.request(OutboundRequest(method, encode_url(url), headers, body), limits)
+        url = _url(to, f"{paths.legacy}{joint}{urlencode({'access_token': to.hs_token})}")
+        older = await self._request(to, OutboundRequest(method, url, headers, body), limits)
         return response if _is_unknown_path(older) else older
+
+    async def _request(self, to: Registration, request: OutboundRequest, limits: Limits) -> OutboundResponse:
+        """The answer, whatever its status.  Raises PeerUnreachable."""
+        try:
+            try:
+                return await self.client.request(request, limits)
+            except Dropped:
+                # A connection that had been kept was closed there meanwhile; asking twice does no harm.
+                return await self.client.request(request, limits)
+        except PeerUnreachable as failure:
+            # It names the whole URL, where a token may be, and ends in the log.
+            raise type(failure)(to.id, failure.reason) from None
+
+
+def _url(to: Registration, tail: str) -> bytes:
+    return encode_url(f"{to.url}{tail}")
 
 
 def _is_unknown_path(response: OutboundResponse) -> bool:

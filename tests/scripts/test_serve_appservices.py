@@ -317,6 +317,36 @@ class EphemeralTests(AppserviceCase):
 class EncryptionTests(AppserviceCase):
     registration: ClassVar[dict[str, Any]] = {"org.matrix.msc3202": True}
 
+    async def test_keys_of_its_devices(self) -> None:
+        """They are uploaded by the token of the service, and counted for it when one is taken."""
+        alice = await self.user("alice")
+        await self.ghost()
+        await self.service.put(f"{V3}/devices/D1", {}, user_id=GHOST)
+        algorithms = ["m.olm.v1.curve25519-aes-sha2"]
+        keys = {"user_id": GHOST, "device_id": "D1", "algorithms": algorithms, "keys": {"ed25519:D1": "x"}}
+        signed = {"signatures": {GHOST: {"ed25519:D1": "y"}}}
+        body = {
+            "device_keys": {**keys, **signed},
+            "one_time_keys": {f"signed_curve25519:{name}": {"key": name, **signed} for name in "ab"},
+            "fallback_keys": {"signed_curve25519:f": {"key": "f", "fallback": True, **signed}},
+        }
+        uploaded = await self.service.post(f"{V3}/keys/upload", body, user_id=GHOST, device_id="D1")
+        counts = "device_one_time_keys_count"
+        await self.until(lambda: self.last(counts) == {GHOST: {"D1": {"signed_curve25519": 2}}})
+        wanted = {"one_time_keys": {GHOST: {"D1": "signed_curve25519"}}}
+        claimed = [(await alice.post(f"{V3}/keys/claim", wanted)).status for _ in range(3)]
+        await self.until(lambda: self.last("device_unused_fallback_key_types") == {GHOST: {"D1": []}})
+        signing = {"user_id": GHOST, "usage": ["master"], "keys": {"ed25519:m": "m"}}
+        master = await self.service.post(f"{V3}/keys/device_signing/upload", {"master_key": signing}, user_id=GHOST)
+
+        self.assertEqual((200, [200] * 3), (uploaded.status, claimed), uploaded.body)
+        self.assertEqual({GHOST: {"D1": {"signed_curve25519": 0}}}, self.last(counts))
+        self.assertNotEqual(401, master.status, "no interactive authentication is asked for")
+
+    def last(self, name: str) -> Any:
+        """The newest that was said under this name."""
+        return next((each.body[name] for each in self.bridge.transactions[::-1] if each.body.get(name)), None)
+
     async def test_messages_keys_and_device_lists(self) -> None:
         """Once each, with whom they are for; by old names and new."""
         alice = await self.user("alice")
@@ -347,6 +377,35 @@ class EncryptionTests(AppserviceCase):
 
     def lists(self, name: str) -> list[list[str]]:
         return [each.body["device_lists"][name] for each in self.bridge.transactions]
+
+
+class UnaskedEncryptionTests(EncryptionTests):
+    """The same for a service that does not ask for it, and has a device with keys."""
+
+    registration: ClassVar[dict[str, Any]] = {}
+
+    async def test_messages_keys_and_device_lists(self) -> None:
+        """As soon as there is one."""
+        await self.ghost()
+        alice = await self.user("alice")
+        for name in ("D1", "D2"):
+            await self.service.put(f"{V3}/devices/{name}", {}, user_id=GHOST)
+        message = {"messages": {GHOST: {"D2": {"x": 1}}}}
+        await alice.put(f"{V3}/sendToDevice/org.example.hi/t1", message)
+        await self.room_with_ghost_again(alice)
+        await self.until(lambda: self.bridge.events)
+        self.assertEqual([], self.bridge.told("to_device"))
+        keys = {"user_id": GHOST, "device_id": "D1", "algorithms": [], "keys": {"ed25519:D1": "x"}}
+        body = {"device_keys": {**keys, "signatures": {GHOST: {"ed25519:D1": "y"}}}}
+        uploaded = await self.service.post(f"{V3}/keys/upload", body, user_id=GHOST, device_id="D1")
+        await alice.put(f"{V3}/sendToDevice/org.example.hi/t2", message)
+        await self.until(lambda: self.bridge.told("to_device"))
+
+        self.assertEqual(200, uploaded.status, uploaded.body)
+
+    async def room_with_ghost_again(self, alice: Client) -> None:
+        room_id = (await alice.post(f"{V3}/createRoom", {"preset": "public_chat"})).json["room_id"]
+        await self.service.post(f"{V3}/join/{room_id}", {}, user_id=GHOST)
 
 
 class AskedTests(AppserviceCase):

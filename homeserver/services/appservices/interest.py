@@ -22,8 +22,10 @@ from homeserver.store.database import Database, Snapshot
 
 ROOMS_MAX: Final = 20_000
 USERS_MAX: Final = 50_000
-UNNAMED_SECONDS: Final = 10.0
+UNNAMED_SECONDS: Final = 5.0
 """For so long a room without an alias of the service is believed to have none: aliases are not in the log."""
+NAMED_SECONDS: Final = 60.0
+"""For so long one that has such an alias is believed to have it still."""
 
 
 @define(eq=False)
@@ -70,8 +72,11 @@ class Interest:
     async def room(self, room_id: RoomID) -> RoomOfInterest | None:
         """The room as it is now; None when it is not known here."""
         room = self._rooms.get(room_id)
-        if room is not None and self.clock.seconds() < room.believed_until:
+        if room is not None:
             self._rooms.move_to_end(room_id)
+            if self.clock.seconds() >= room.believed_until:
+                room.named = await self.database.read(self._is_named, room_id)
+                room.believed_until = self._believed_until(room.named)
             return room
         moves = self._moves
         room = await self.database.scan(self._load, room_id)
@@ -111,17 +116,27 @@ class Interest:
         stored = rooms.by_id(tx, room_id)
         if stored is None:
             return None
-        registration = self.registration
-        by_alias = bool(registration.namespaces.aliases)
-        named = registration.holds_room(room_id) or (
-            by_alias and any(registration.holds_alias(each.alias) for each in room_aliases.of_room(tx, room_id))
-        )
+        named = self._is_named(tx, room_id)
         own = self._own(tx, stored.nid)
         witness = next((row.user_id for row in own if row.membership == "join"), None)
         settled = Position(max((row.position for row in own), default=0))
         since = None if witness is None else windows.joined_since(tx, stored.nid, witness, settled)
-        believed_until = self.clock.seconds() + UNNAMED_SECONDS if by_alias and not named else float("inf")
-        return RoomOfInterest(stored.nid, named, witness, settled if since is None else since, settled, believed_until)
+        return RoomOfInterest(
+            stored.nid, named, witness, settled if since is None else since, settled, self._believed_until(named)
+        )
+
+    def _is_named(self, tx: Snapshot, room_id: RoomID) -> bool:
+        registration = self.registration
+        if registration.holds_room(room_id):
+            return True
+        if not registration.namespaces.aliases:
+            return False
+        return any(registration.holds_alias(each.alias) for each in room_aliases.of_room(tx, room_id))
+
+    def _believed_until(self, named: bool) -> float:
+        if not self.registration.namespaces.aliases:
+            return float("inf")
+        return self.clock.seconds() + (NAMED_SECONDS if named else UNNAMED_SECONDS)
 
     def _was_there(self, tx: Snapshot, room_nid: int, position: Position) -> bool:
         own = self._own(tx, room_nid)
