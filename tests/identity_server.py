@@ -17,7 +17,7 @@ from homeserver.core.addresses import SrvRecord
 from homeserver.core.identifiers import UserID, server_of
 from homeserver.core.signatures import SigningKey, is_signed_by, sign_json
 from homeserver.core.third_party_invites import lookup_hash
-from homeserver.core.unpadded_base64 import encode_base64
+from homeserver.core.unpadded_base64 import encode_base64, parse_base64
 from homeserver.http.connections import Connections
 from homeserver.http.outbound import OutboundClient, OutboundSettings, agent_on
 from homeserver.http.outbound_tls import OutboundTls
@@ -60,6 +60,8 @@ class IdentityServerOfTests(Resource):
 
     isLeaf = True
     bound: dict[tuple[str, str], str] = field(factory=dict)
+    keys: dict[str, str] = field(factory=dict)
+    """Of homeservers, in base64; of all others it knows those of the builders."""
     sessions: dict[str, tuple[str, str]] = field(factory=dict)
     invites: list[dict[str, Any]] = field(factory=list)
     requests: list[tuple[str, str]] = field(factory=list)
@@ -67,11 +69,16 @@ class IdentityServerOfTests(Resource):
     peppers_to_come: list[str] = field(factory=list)
     revoked: bool = False
     is_down: bool = False
+    tls: Any = None
+    """The context of TLS; None: it speaks without."""
     key: SigningKey = field(factory=lambda: SigningKey.from_seed("ed25519:0", b"i" * 32))
 
     def __attrs_post_init__(self) -> None:
         super().__init__()
-        self.port = _reactor.listenTCP(0, Site(self), interface="127.0.0.1")
+        if self.tls is None:
+            self.port = _reactor.listenTCP(0, Site(self), interface="127.0.0.1")
+        else:
+            self.port = _reactor.listenSSL(0, Site(self), self.tls, interface="127.0.0.1")
         self.name = f"127.0.0.1:{self.port.getHost().port}"
 
     def render(self, request: Any) -> bytes:
@@ -123,7 +130,7 @@ class IdentityServerOfTests(Resource):
             raise Refused(400, "M_THREEPID_IN_USE")
         token = f"token{len(self.invites)}"
         self.invites.append({**body, "token": token})
-        url = f"http://{self.name}{V2}/pubkey/isvalid"
+        url = f"{'http' if self.tls is None else 'https'}://{self.name}{V2}/pubkey/isvalid"
         keys = [{"public_key": self.public_key, "key_validity_url": url}]
         return {"token": token, "public_keys": keys, "display_name": "c...@e..."}
 
@@ -145,7 +152,9 @@ class IdentityServerOfTests(Resource):
             "signatures": {signature.origin: {signature.key_id: signature.signature}},
         }
         server = server_of(UserID(body["mxid"]))
-        good = is_signed_by(signed, server, signature.key_id, signing_key(server).verify_key)
+        known = self.keys.get(server)
+        key = signing_key(server).verify_key if known is None else parse_base64(known)
+        good = is_signed_by(signed, server, signature.key_id, key)
         if signature.origin != server or not good:
             raise Refused(403, "M_FORBIDDEN")
         place = body["threepid"]["medium"], body["threepid"]["address"]
