@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from attrs import define, field
 
@@ -33,22 +33,22 @@ class JSClient:
         return self._user_id
 
     def register(self, server: Homeserver, username: str) -> None:
-        self._user_id = self._do("register", baseUrl=server.tls_url, username=username, password=PASSWORD)
+        self._user_id = self.do("register", baseUrl=server.tls_url, username=username, password=PASSWORD)
 
     def create_encrypted_room(self, invited: str) -> str:
-        return self._do("create_encrypted_room", invited=invited)
+        return cast(str, self.do("create_encrypted_room", invited=invited))
 
     def accept_invite(self, room_id: str) -> None:
-        self._do("accept_invite", room_id=room_id)
+        self.do("accept_invite", room_id=room_id)
 
     def wait_for_member(self, room_id: str, user_id: str) -> None:
-        self._do("wait_for_member", room_id=room_id, user_id=user_id)
+        self.do("wait_for_member", room_id=room_id, user_id=user_id)
 
     def send(self, room_id: str, text: str) -> str:
-        return self._do("send", room_id=room_id, text=text)
+        return cast(str, self.do("send", room_id=room_id, text=text))
 
     def read(self, room_id: str, event_id: str) -> str:
-        return self._do("read", room_id=room_id, event_id=event_id)
+        return cast(str, self.do("read", room_id=room_id, event_id=event_id))
 
     def close(self) -> None:
         if self._child.poll() is None:
@@ -65,7 +65,8 @@ class JSClient:
         assert self._child.stdin is not None, "opened as a pipe"
         return self._child.stdin
 
-    def _do(self, name: str, **parameters: str) -> str:
+    def do(self, name: str, **parameters: str) -> Any:
+        """What the command answers.  Raises JSClientError."""
         # The client bounds every wait itself, so an answer always comes, or the end of its output.
         self._serial += 1
         self._stdin.write(json.dumps({"id": self._serial, "do": name, **parameters}) + "\n")
@@ -77,23 +78,28 @@ class JSClient:
         answer = json.loads(line)
         if "error" in answer:
             raise JSClientError(f"{name}: {answer['error']}")
-        return cast(str, answer["result"])
+        return answer["result"]
 
 
 def register_js(server: Homeserver, username: str, directory: Path) -> JSClient:
     """A new user with one matrix-js-sdk device.  Raises Unavailable when Node.js is not set up."""
+    client = start_js(server, directory)
+    client.register(server, username)
+    return client
+
+
+def start_js(server: Homeserver, directory: Path, script: str = "client.mjs") -> JSClient:
+    """*script* runs, and waits for commands.  Raises Unavailable when Node.js is not set up."""
     node = find_node()
     directory.mkdir(parents=True, exist_ok=True)
     log = directory / "node.log"
     with log.open("ab") as errors:
         child = subprocess.Popen(
-            [str(node), str(JS_CLIENT / "client.mjs")],
+            [str(node), str(JS_CLIENT / script)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
             env={**os.environ, "NODE_EXTRA_CA_CERTS": str(server.place.authority.certificate)},
         )
-    client = JSClient(child, log)
-    client.register(server, username)
-    return client
+    return JSClient(child, log)
