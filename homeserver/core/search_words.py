@@ -22,7 +22,7 @@ WORD_LENGTH_MAX: Final = 64
 TERM_LENGTH_MAX: Final = 4_096
 TERM_WORDS_MAX: Final = 32
 """More words of what is looked for than these are passed over."""
-SURFACES_LOOKED_AT: Final = 2_000
+SURFACES_LOOKED_AT: Final = 1_000
 """Characters of a text in which is looked for how it writes a word."""
 
 # Scripts without spaces, and Hangul, whose words end in particles.
@@ -32,6 +32,7 @@ _UNSPACED: Final = (
     "\U0001b000-\U0001b16f\U00020000-\U0003ffff"
 )
 _ASCII: Final = re.compile("[a-z0-9]+")
+_ASCII_SURFACES: Final = re.compile("[A-Za-z0-9]+")
 _DIACRITICS: Final = re.compile("[\u0300-\u036f]+")
 
 
@@ -80,8 +81,9 @@ def surfaces(term: str, texts: Iterable[str]) -> list[str]:
     found = dict.fromkeys(match[0] for match in _pattern().finditer(term[:TERM_LENGTH_MAX]))
     folded = {fold(surface) for surface in found}
     for text in texts:
-        for match in _pattern().finditer(text[:SURFACES_LOOKED_AT]):
-            surface = match[0]
+        looked_at = text[:SURFACES_LOOKED_AT]
+        pattern = _ASCII_SURFACES if looked_at.isascii() else _pattern()
+        for surface in dict.fromkeys(match[0] for match in pattern.finditer(looked_at)):
             if surface not in found and fold(surface) in folded:
                 found[surface] = None
     return list(found)

@@ -11,7 +11,7 @@ from attrs import define, frozen
 
 from homeserver.core.canonical import JSON, JSONObject
 from homeserver.core.events import StateKey
-from homeserver.core.filters import EventFilter
+from homeserver.core.filters import EVERYTHING, EventFilter
 from homeserver.core.identifiers import EventID, RoomID, UserID
 from homeserver.core.log import Position
 from homeserver.core.timeline import ORDERING_SHIFT, Ordering, TimelineEvent, position_of
@@ -21,9 +21,13 @@ from homeserver.services.refusals import NotFound
 from homeserver.services.room_states import RoomStates
 from homeserver.services.room_views import RoomView, RoomViews
 from homeserver.services.shown_events import ShownEvents
+from homeserver.services.sync.pacing import Pace, batched
 from homeserver.store import state, windows
 from homeserver.store.database import Database
 from homeserver.store.windows import MEMBER
+
+READ_AT_ONCE: Final = 20
+"""Events; after a few times that many, others go on."""
 
 _SHOWN_OF_MEMBERS: Final = {"displayname": "display_name", "avatar_url": "avatar_url"}
 
@@ -74,28 +78,36 @@ class RoomReading:
         view = await self.views.open(caller, room_id)
         upto = view.upto if at is None else Position(min(view.upto, at >> ORDERING_SHIFT))
         found = await self.database.scan(state.members_as_of, view.room_nid, upto)
-        nids = [nid for membership, nid in found.values() if wanted.admits(membership)]
-        events = await self.known.by_nids(nids)
-        return await self.shown.state(view, [events[nid] for nid in nids])
+        pace = Pace(self.shown.clock)
+        shown: list[JSON] = []
+        for some in batched([nid for membership, nid in found.values() if wanted.admits(membership)], READ_AT_ONCE):
+            await pace.step()
+            events = await self.known.by_nids(some)
+            shown += await self.shown.state(view, [events[nid] for nid in some if nid in events])
+        return shown
 
     async def joined_members(self, caller: Caller, room_id: RoomID) -> JSONObject:
         """``{user id: what they show of themselves}`` of all who are in the room.  Raises NotInRoom."""
         view = await self.views.joined(caller, room_id)
         found = await self.database.scan(state.members_as_of, view.room_nid, view.upto)
-        nids = {user_id: nid for user_id, (membership, nid) in found.items() if membership == "join"}
-        events = await self.known.by_nids(nids.values())
-        return {user_id: _profile(events[nid].event.content) for user_id, nid in nids.items()}
+        pace = Pace(self.shown.clock)
+        profiles: JSONObject = {}
+        members = [(user_id, nid) for user_id, (membership, nid) in found.items() if membership == "join"]
+        for some in batched(members, READ_AT_ONCE):
+            await pace.step()
+            events = await self.known.by_nids([nid for _, nid in some])
+            profiles.update((user_id, _profile(events[nid].event.content)) for user_id, nid in some if nid in events)
+        return profiles
 
     async def state_at(
         self, view: RoomView, event: TimelineEvent, wanted: EventFilter, members: Collection[UserID] | None
     ) -> list[JSON]:
         """The state after *event*; *members*: of the members those alone, None: all."""
-        found = await self.states.after(view.room_nid, event) or {}
+        found = await self._state_after(view, event)
         ids = [
             event_id for (kind, key), event_id in found.items() if members is None or kind != MEMBER or key in members
         ]
-        events = await self.known.by_ids(ids)
-        return await self.shown.state(view, [entry for entry in events.values() if wanted.admits(entry.event)])
+        return await self._shown(view, ids, wanted)
 
     async def members_at(self, view: RoomView, event: TimelineEvent, members: Collection[UserID]) -> list[JSON]:
         """The member events of some, as they were after *event*."""
@@ -116,7 +128,7 @@ class RoomReading:
         found = await self.database.read(windows.entry_ids, view.room_nid, keys, at)
         if any(event_id is None for event_id in found.values()) and position_of(_place(event)) != event.nid:
             # Of history that was fetched later only its own state tells who was there.
-            then = await self.states.after(view.room_nid, event) or {}
+            then = await self._state_after(view, event)
             found = {key: then.get(key) or event_id for key, event_id in found.items()}
         return [event_id for event_id in found.values() if event_id is not None]
 
@@ -127,10 +139,22 @@ class RoomReading:
             raise NotFound("The room has no such state.")
         return event
 
-    async def _shown(self, view: RoomView, event_ids: Iterable[EventID]) -> list[JSON]:
-        ids = list(event_ids)
-        events = await self.known.by_ids(ids)
-        return await self.shown.state(view, [events[event_id] for event_id in ids])
+    async def _state_after(self, view: RoomView, event: TimelineEvent) -> Mapping[StateKey, EventID]:
+        return await self.states.whole_after(view.room_nid, event) or {}
+
+    async def _shown(
+        self, view: RoomView, event_ids: Iterable[EventID], wanted: EventFilter = EVERYTHING
+    ) -> list[JSON]:
+        """A large state is read and rendered a little at a time."""
+        pace = Pace(self.shown.clock)
+        shown: list[JSON] = []
+        for some in batched(list(event_ids), READ_AT_ONCE):
+            await pace.step()
+            events = await self.known.by_ids(some)
+            # What is missing was deleted with its room meanwhile.
+            here = [events[event_id] for event_id in some if event_id in events]
+            shown += await self.shown.state(view, [entry for entry in here if wanted.admits(entry.event)])
+        return shown
 
 
 def _named(content: Mapping[str, JSON]) -> JSONObject:

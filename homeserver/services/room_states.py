@@ -39,10 +39,12 @@ class RoomStates:
 
     async def after(self, room_nid: int, entry: TimelineEvent) -> dict[StateKey, EventID] | None:
         """The state after the event: with it, if it is a state event that was not rejected."""
-        state = await self.before(room_nid, entry)
-        if state is not None and entry.event.is_state and entry.status is not Status.REJECTED:
-            state[entry.event.key] = entry.event_id
-        return state
+        return _with_itself(await self.before(room_nid, entry), entry)
+
+    async def whole_after(self, room_nid: int, entry: TimelineEvent) -> dict[StateKey, EventID] | None:
+        """The same, read in a thread: nobody waits for the state of a large room."""
+        found = await self.database.scan(states_at.ids_before, room_nid, entry.nid, entry.ordering)
+        return _with_itself(found, entry)
 
     async def after_all(
         self, room_nid: int, room_id: RoomID, version: RoomVersion, event_ids: Collection[EventID]
@@ -54,3 +56,9 @@ class RoomStates:
         if len(known) < len(event_ids):
             return None
         return await self.resolution.resolve(room_id, version, known)
+
+
+def _with_itself(state: dict[StateKey, EventID] | None, entry: TimelineEvent) -> dict[StateKey, EventID] | None:
+    if state is not None and entry.event.is_state and entry.status is not Status.REJECTED:
+        state[entry.event.key] = entry.event_id
+    return state

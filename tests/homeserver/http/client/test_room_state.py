@@ -2,6 +2,10 @@
 
 from typing import Any
 
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
+
+from tests.databases import each_database
 from tests.room_api import V3, RoomAPICase
 
 
@@ -80,3 +84,31 @@ class StateTests(RoomAPICase):
             self.assert_refused(
                 401, "M_MISSING_TOKEN", await self.api.stranger.get(f"{V3}/rooms/{self.room_id}/{what}")
             )
+
+
+@each_database
+class LargeRoomTests(RoomAPICase):
+    """States of many entries are told in several turns, so that others are answered in between."""
+
+    async def test_a_large_state_comes_whole_and_in_pieces(self) -> None:
+        """Nothing is missing or told twice; others have their turn before it is done."""
+        room_id = await self.alice.create_room(preset="public_chat")
+        for number in range(230):
+            await self.alice.ok(self.alice.set_state(room_id, "x.entry", {"n": number}, f"k{number}"))
+        pending = self.alice.client.start("GET", f"{V3}/rooms/{room_id}/state")
+        turns = 0
+        while pending.response is None:
+            calls = self.api.clock.getDelayedCalls()
+            if any(call.getTime() <= self.api.clock.seconds() for call in calls):
+                turns += 1
+                self.api.clock.advance(0)
+            await _a_turn()
+        keys = [event["state_key"] for event in pending.response.json if event["type"] == "x.entry"]
+
+        self.assertEqual(sorted(f"k{number}" for number in range(230)), sorted(keys))
+        self.assertGreaterEqual(turns, 1)
+
+
+async def _a_turn() -> None:
+    """Whatever the database has answered is taken in."""
+    await deferLater(reactor, 0.001, lambda: None)
