@@ -45,7 +45,7 @@ GROUPS: Final[Mapping[str, str]] = {
     "destinations": "Other servers.",
 }
 FOLLOW_SECONDS: Final = 0.5
-_ASKED_BEFORE: Final = frozenset({"deactivateUser", "sendNoticeToAll"})
+_ASKED_BEFORE: Final = frozenset({"deactivateUser", "sendNoticeToAll", "deleteRoom", "purgeHistory"})
 """What is hard to take back, beside all that deletes."""
 
 
@@ -143,7 +143,7 @@ def _command(operation: Operation, fixed: Mapping[str, Any], about: str | None, 
         each for each in parameters_of(operation.described, operation.schemas) if not (fixed and each.place == "body")
     ]
     extra: list[click.Parameter] = [click.Option(["--json", "as_json"], is_flag=True, help="Print the answer as JSON.")]
-    if operation.columns and any(each.name == "from" for each in given):
+    if any(each.name == "from" for each in given):
         extra.append(click.Option(["--all", "whole"], is_flag=True, help="Show all pages."))
     if operation.is_asked_before:
         extra.append(click.Option(["--yes", "-y", "sure"], is_flag=True, help="Do not ask whether you are sure."))
@@ -196,6 +196,8 @@ def _run(
         click.echo(json.dumps(answer, ensure_ascii=False, indent=2))
     else:
         show(Console(), answer, operation.columns)
+    if wait and answer.get("state") in {"failed", "cancelled"}:
+        click.get_current_context().exit(1)
 
 
 def _asked(ask: Callable[[], Any]) -> Any:
@@ -230,11 +232,15 @@ def _followed(client: AdminClient, answer: Any) -> Any:
         bar = progress.add_task("Working", total=None)
         while True:
             done = answer["done"] if "done" in answer else answer.get("sent", 0) + answer.get("failed", 0)
-            progress.update(bar, completed=done, total=answer.get("total"))
+            progress.update(bar, description=_phase(answer), completed=done, total=answer.get("total"))
             if not answer.get("running", answer.get("state") in {"queued", "running"}):
                 return answer
             time.sleep(FOLLOW_SECONDS)
             answer = _asked(partial(client.ask, "GET", path))
+
+
+def _phase(answer: Mapping[str, Any]) -> str:
+    return str(answer.get("phase") or answer.get("state") or "working").replace("_", " ").capitalize()
 
 
 def _progress() -> Progress:

@@ -13,7 +13,7 @@ Schema = Mapping[str, Any]
 
 
 def show(console: Console, answer: Any, columns: Sequence[str] = ()) -> None:
-    """*answer* as a table; *columns*: those of a list, in their order."""
+    """*answer* as a table; *columns*: those of a list, in their order (empty: whatever there is)."""
     if isinstance(answer, dict) and isinstance(answer.get("items"), list):
         _show_list(console, answer, columns)
     elif isinstance(answer, dict) and answer:
@@ -24,6 +24,8 @@ def show(console: Console, answer: Any, columns: Sequence[str] = ()) -> None:
 
 def _show_list(console: Console, page: Mapping[str, Any], columns: Sequence[str]) -> None:
     items = page["items"]
+    if not columns:
+        columns = list(dict.fromkeys(name for item in items for name in item))
     # What nothing has takes no place.
     shown = [name for name in columns if any(item.get(name) not in (None, False, "") for item in items)]
     table = Table(show_edge=False, header_style="bold")

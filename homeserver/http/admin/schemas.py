@@ -88,7 +88,7 @@ class Schemas:
             about = documentation.get(attribute.name)
             if about is not None:
                 # Beside a reference, a description is of this place.
-                schema["description"] = about
+                schema["description"] = about.replace("``", "`")
             properties[key_of(attribute)] = schema
             if attribute.default is attrs.NOTHING and not _takes_none(attribute.type):
                 required.append(key_of(attribute))
@@ -121,6 +121,8 @@ def _takes_none(annotation: Any) -> bool:
 
 
 def _name_of(annotation: Any) -> str:
+    if annotation in _PLAIN:
+        return "Object" if annotation == JSONObject else "Any" if annotation == JSON else str(annotation.__name__)
     origin = typing.get_origin(annotation)
     if origin is None:
         return str(annotation.__name__)

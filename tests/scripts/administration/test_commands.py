@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 from unittest import TestCase as PlainCase
-from unittest.mock import patch
+from unittest.mock import call, patch
 
 from click.testing import CliRunner, Result
 from structlog.testing import capture_logs
@@ -21,7 +21,6 @@ from scripts.administration import credentials
 from scripts.administration.client import AdminClient
 from scripts.administration.commands import ALIASES, GROUPS, operations
 from scripts.administration.display import text_of
-from scripts.administration.endpoints import ENDPOINTS
 from scripts.main import main
 from scripts.serve import Server, start
 
@@ -46,16 +45,23 @@ class ShapeTests(PlainCase):
 
         self.assertEqual(set(), groups - GROUPS.keys())
 
-    def test_the_server_serves_what_the_commands_know(self) -> None:
-        """Each class that ``serve.py`` puts among the administration is named for the commands, and none besides."""
-        serve = (Path(__file__).parents[3] / "scripts" / "serve.py").read_text()
-        _, _, rest = serve.partition("administration = (")
-        named, _, _ = rest.partition("\n    )\n")
+    def test_jobs_are_waited_for(self) -> None:
+        """Until they are over, however that is; a command whose job failed fails."""
+        queued = {"job_id": 7, "state": "queued", "done": 0}
+        running = {**queued, "state": "running", "phase": "leaving_rooms", "done": 3, "total": 9}
+        for end, status in (("done", 0), ("failed", 1), ("cancelled", 1)):
+            over = {**running, "state": end, "done": 9}
+            with (
+                self.subTest(end=end),
+                patch.object(AdminClient, "ask", side_effect=[queued, running, over]) as asked,
+                patch("scripts.administration.commands.FOLLOW_SECONDS", 0),
+            ):
+                arguments = ["admin", "--url", "http://x", "--token", "t", "rooms", "delete", "!r:x", "--yes", "--json"]
+                result = CliRunner().invoke(main, arguments)
 
-        self.assertGreater(len(ENDPOINTS), 5)
-        for class_ in ENDPOINTS:
-            self.assertIn(f"        {class_.__name__}(", named)
-        self.assertEqual(len(ENDPOINTS), named.count("Endpoints("))
+                self.assertEqual(status, result.exit_code, result.output)
+                self.assertEqual(over, json.loads(result.output))
+                self.assertEqual([call("GET", "/_folkmoot/admin/v1/jobs/7")] * 2, asked.call_args_list[1:])
 
     def test_values_are_shown_for_people(self) -> None:
         """Sizes, flags and times by their names."""
