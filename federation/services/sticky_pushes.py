@@ -78,7 +78,7 @@ class StickyPushes:
 
     def follow(self, entries: Sequence[LogEntry]) -> None:
         """Servers that came into a room are sent what is sticky there."""
-        if not self._is_running or not self.sticky.rooms_at(now_ms(self.clock)):
+        if not self._is_running or not self.sticky.rooms:
             return
         for entry in entries:
             if entry.kind == REMOTE_MEMBERSHIP and entry.ref is not None:

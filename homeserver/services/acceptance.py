@@ -115,6 +115,9 @@ class Acceptance:
                 await self._committed([event.event_id])
                 return Begun(present.status, succeed(None))
             room = await self.live_rooms.load(event.room_id)
+            if not event.prev_events and room.state.get(CREATE) == event.event_id:
+                # The room began with it, and is not judged by what it stands on; fetched history gives it its place.
+                return Begun(Status.ACCEPTED, succeed(None))
             decision = await self._decide(room, event, present, state_before, relayed)
             entry = decision.admission.entry
             self.known.expect(entry)

@@ -1,6 +1,7 @@
 """What a sync tells of sticky events.  Spec: proposals/4354"""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from attrs import define, field
@@ -69,22 +70,28 @@ class StickyNews:
 
     async def _news(self, span: SyncSpan, body: SyncBody) -> list[StickyEvent]:
         """One more than fits one answer, if there are so many."""
-        rooms = self.sticky.rooms_at(span.now_ms)
-        if not rooms:
-            return []
-        admits, joined = span.filter.room, span.rooms.joined
         owed = None if span.since is None else span.since.owed
         after = span.after if owed is None else min(owed, span.after)
-        candidates = [room_id for room_id in rooms if room_id in joined and admits.admits_room(room_id)]
-        new = [room_id for room_id in candidates if span.since is None or room_id in body.newly_joined]
-        known = set(new)
-        old = [
-            room_id
-            for room_id in candidates
-            if room_id not in known and (owed is not None or span.changes.touches(STICKY, room_id))
-        ]
+        touched = None if owed is not None else span.changes.of_kind(STICKY)
+        candidates = self._rooms(span, body, touched)
+        new = {room_id for room_id in candidates if span.since is None or room_id in body.newly_joined}
+        old = [room_id for room_id in candidates if room_id not in new]
         found = [*await self._read(span, new, Position(0)), *await self._read(span, old, after)]
         return sorted(found, key=lambda each: each.position or 0)
+
+    def _rooms(self, span: SyncSpan, body: SyncBody, touched: AbstractSet[str] | None) -> list[RoomID]:
+        """The joined rooms where something may be new, by what the log has *touched*; None: that is not known."""
+        admits, joined, told = span.filter.room, span.rooms.joined, self.sticky.rooms
+        names: Iterable[RoomID]
+        if touched is None or span.since is None:
+            names = joined if len(joined) < len(told) else told
+        else:
+            names = {*map(RoomID, touched), *body.newly_joined}
+        return [
+            room_id
+            for room_id in names
+            if room_id in joined and self.sticky.is_told_in(room_id, span.now_ms) and admits.admits_room(room_id)
+        ]
 
     async def _read(self, span: SyncSpan, room_ids: Collection[RoomID], after: Position) -> list[StickyEvent]:
         if not room_ids:

@@ -99,9 +99,10 @@ class StickyEvents:
         is_own = server_of(event.sender) == self.server
         return partial(_keep, end=end, now=now, most=most, is_own=is_own)
 
-    def rooms_at(self, now: int) -> Mapping[RoomID, int]:
-        """The rooms where something may be told then; of others there is nothing to tell."""
-        return {room_id: end for room_id, end in self._rooms.items() if end > now} if self._rooms else {}
+    @property
+    def rooms(self) -> Mapping[RoomID, int]:
+        """The rooms where something may be told, and until when; in others there is nothing to tell."""
+        return self._rooms
 
     def is_told_in(self, room_id: RoomID, now: int) -> bool:
         """Whether something may be told in the room then."""

@@ -76,6 +76,20 @@ class AcceptanceTests(DatabaseCase):
             self.assertEqual(one, two)
             self.assertEqual(second, one["m.room.name", ""])
 
+    async def test_what_the_room_began_with_is_not_refused(self) -> None:
+        """Whoever joined has it as part of the state; told of it once more, with the history, it stays good."""
+        room_id = await self.shared_room()
+        room = await self.one.live_rooms.load(room_id)
+        create = room.state["m.room.create", ""]
+        status = await self.carry(create, self.one, self.two)
+        self.two.known.forget(create)
+        entry = await self.two.known.by_id(create)
+        first = await self.one.timeline.send(room_id, message(ALICE, "hello"))
+
+        assert entry is not None
+        self.assertEqual((Status.ACCEPTED, Status.OUTLIER), (status, entry.status))
+        self.assertEqual(Status.ACCEPTED, await self.carry(first, self.one, self.two))
+
     async def test_a_fork_heals_to_one_state(self) -> None:
         """State that both changed at once is the same on both sides when each has the other's events."""
         for version in ROOM_VERSIONS:
