@@ -24,6 +24,8 @@ ELEMENTS_MAX: Final = 1_000
 RANGES_MAX: Final = 20
 STRINGS_MAX: Final = 1_000
 CONN_ID_CHARACTERS_MAX: Final = 255
+NAME_CHARACTERS_MAX: Final = 255
+"""Of a type and of a state key: no event has longer ones."""
 INDEX_MAX: Final = 2**53 - 1
 
 _OPAQUE: Final = re.compile(r"[0-9a-zA-Z._~-]{1,255}\Z", re.ASCII)
@@ -175,8 +177,8 @@ def _parse_pairs(value: list[JSON], path: str) -> list[tuple[str, str]]:
     pairs = [tuple(each) for each in value if isinstance(each, list) and len(each) == 2]
     if len(pairs) != len(value) or len(pairs) > ELEMENTS_MAX:
         raise Malformed(f"These are at most {ELEMENTS_MAX} pairs of a type and a state key.", path)
-    if not all(isinstance(kind, str) and isinstance(key, str) for kind, key in pairs):
-        raise Malformed("A type and a state key are strings.", path)
+    if not all(_is_short(kind) and _is_short(key) for kind, key in pairs):
+        raise Malformed(f"A type and a state key are strings of at most {NAME_CHARACTERS_MAX} characters.", path)
     return pairs  # type: ignore[return-value]
 
 
@@ -188,7 +190,10 @@ def _parse_elements(body: JSONObject, name: str, path: str) -> frozenset[Element
         raise Malformed(f"This is a list of at most {ELEMENTS_MAX}.", f"{path}.{name}")
     elements = [_object(each, f"{path}.{name}") for each in value]
     where = f"{path}.{name}"
-    return frozenset((_text(each, "type", where), _text(each, "state_key", where)) for each in elements)
+    found = frozenset((_text(each, "type", where), _text(each, "state_key", where)) for each in elements)
+    if not all(name is None or _is_short(name) for element in found for name in element):
+        raise Malformed(f"A type and a state key have at most {NAME_CHARACTERS_MAX} characters.", where)
+    return found
 
 
 def _parse_filters(body: JSONObject, path: str) -> ListFilters:
@@ -218,6 +223,10 @@ def _strings(body: JSONObject, name: str, path: str, *, nullable: bool = False) 
     if len(strings) != len(value):
         raise Malformed("This is a list of strings.", f"{path}.{name}")
     return frozenset(strings)
+
+
+def _is_short(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= NAME_CHARACTERS_MAX
 
 
 def _object(value: JSON, path: str) -> JSONObject:

@@ -80,6 +80,11 @@ class RequiredState:
         return {(kind, key) for kind, key in named if kind is not None and key is not None}
 
     @property
+    def weight(self) -> int:
+        """How many elements it is made of, and one."""
+        return 1 + sum(len(request.include) + len(request.exclude) for request in self.requests)
+
+    @property
     def named_members(self) -> set[UserID]:
         """Members that are named, whether by type or by state key alone."""
         named = (element for request in self.requests for element in request.include)

@@ -53,6 +53,11 @@ class Memory:
     configs: Mapping[int, RequiredState] = field(factory=dict)
     extensions: frozenset[str] = frozenset()
 
+    @property
+    def weight(self) -> int:
+        """How much it takes to remember the configs."""
+        return sum(required.weight for required in self.configs.values())
+
     def number_of(self, required: RequiredState) -> int | None:
         """The number of a config; None: it has none yet."""
         return next((number for number, known in self.configs.items() if known == required), None)

@@ -44,8 +44,8 @@ from homeserver.store.sliding_connections import ConnectionName
 LEFT: Final = frozenset({"leave", "ban"})
 LAST_EVENTS_MAX: Final = 20
 """Of a room that the user has left."""
-CONFIGS_MAX: Final = 50
-"""Different states that one connection may want of its rooms."""
+CONFIGS_WEIGHT_MAX: Final = 10_000
+"""Entries of states that one connection may want of its rooms, over all the different states."""
 FAR: Final = 1_000
 """Changes of the whole server past which a client goes on from further on, though there was nothing for it."""
 
@@ -372,12 +372,13 @@ def _now_sent(link: Link, told: Sequence[Told], numbers: Sequence[int]) -> dict[
 
 def _without_unused(memory: Memory, link: Link, sent: Mapping[int, Sent]) -> Memory:
     """Configs that no room was sent by are forgotten once there are many.  Raises UnknownPos where none can be."""
-    if len(memory.configs) <= CONFIGS_MAX:
+    if memory.weight <= CONFIGS_WEIGHT_MAX:
         return memory
     used = {each.config for each in ({**link.sent, **sent}).values()}
-    if len(used) > CONFIGS_MAX:
+    less = evolve(memory, configs={number: each for number, each in memory.configs.items() if number in used})
+    if less.weight > CONFIGS_WEIGHT_MAX:
         raise UnknownPos
-    return evolve(memory, configs={number: each for number, each in memory.configs.items() if number in used})
+    return less
 
 
 def _only(
