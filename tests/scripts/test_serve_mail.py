@@ -346,6 +346,54 @@ class AccountTests(MailCase):
         self.assertEqual({"success": True}, answers[2].json)
 
 
+class DigestTests(MailCase):
+    settings: ClassVar[dict[str, Any]] = {"registration": {"enabled": True}}
+    email: ClassVar[dict[str, Any]] = {
+        "digest_wait_minutes": 0.02,
+        "app_name": "Tea",
+        "client_url": "https://chat.example",
+    }
+
+    async def test_from_a_message_to_the_mail(self) -> None:
+        """And to its end, by the link in it; other people's addresses are not written to."""
+        alice, bob = await self.register("alice"), await self.register("bob")
+        await self.add_address(alice, "alice")
+        pusher = {
+            "kind": "email",
+            "app_id": "m.email",
+            "pushkey": ADDRESS,
+            "app_display_name": "Mail",
+            "device_display_name": ADDRESS,
+            "lang": "en",
+            "data": {},
+        }
+        foreign = await bob.post(f"{V3}/pushers/set", pusher)
+        misnamed = await alice.post(f"{V3}/pushers/set", {**pusher, "app_id": "mail"})
+        await self.ok(alice.post(f"{V3}/pushers/set", pusher))
+        room = {"preset": "public_chat", "name": "Kitchen"}
+        room_id = (await self.ok(alice.post(f"{V3}/createRoom", room)))["room_id"]
+        await self.ok(bob.post(f"{V3}/join/{room_id}", {}))
+        before = self.count()
+        content = {"msgtype": "m.text", "body": "the kettle boils"}
+        await self.ok(bob.put(f"{V3}/rooms/{room_id}/send/m.room.message/1", content))
+        await self.until(lambda: self.count() > before)
+        message = self.mail.newest(ADDRESS)
+        link = message["list-unsubscribe"].strip("<>")
+        page = await self.follow(link, "GET")
+        still = (await self.ok(alice.get(f"{V3}/pushers")))["pushers"]
+        bad = await self.follow(link[:-1] + ("0" if link[-1] != "0" else "1"))
+        done = await self.follow(link)
+
+        self.assertEqual((400, "M_THREEPID_NOT_FOUND"), (foreign.status, foreign.errcode))
+        self.assertEqual((400, "M_INVALID_PARAM"), (misnamed.status, misnamed.errcode))
+        self.assertEqual("Unread in Kitchen (Tea)", message["subject"])
+        self.assertIn("@bob:localhost: the kettle boils", body_of(message))
+        self.assertIn(f"https://chat.example/#/room/{room_id}", body_of(message))
+        self.assertEqual((200, 400, 200), (page.status, bad.status, done.status))
+        self.assertEqual(["email"], [each["kind"] for each in still])
+        self.assertEqual([], (await self.ok(alice.get(f"{V3}/pushers")))["pushers"])
+
+
 class SettingsTests(TestCase):
     def test_mail_that_is_required_needs_a_mail_server(self) -> None:
         """It is said at the start."""

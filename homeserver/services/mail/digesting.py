@@ -36,7 +36,9 @@ AT_ONCE: Final = 5
 CLAIM_MS: Final = 5 * 60 * 1000
 """For so long a digest that is being written is nobody else's."""
 LOOK_SECONDS: Final = 30.0
-"""How often the calendar is looked at."""
+"""How often the calendar is looked at, at the least."""
+LOOKS: Final = 4
+"""How often in the time that the first mail waits."""
 
 
 @define(eq=False)
@@ -82,7 +84,8 @@ class Digesting:
     def _rest(self) -> None:
         self._running = None
         if self._started:
-            self._timer = self.clock.callLater(LOOK_SECONDS, self._begin)
+            wait_seconds = self.schedule.rhythm.wait_ms / 1000
+            self._timer = self.clock.callLater(min(LOOK_SECONDS, wait_seconds / LOOKS), self._begin)
 
     async def _write_all(self) -> None:
         while self._started:

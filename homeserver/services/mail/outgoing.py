@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import structlog
 from attrs import define, field
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.python.failure import Failure
 
 from homeserver.core.backoff import wait_ms
@@ -30,6 +30,8 @@ CLAIM_MS: Final = 10 * 60 * 1000
 """For so long a message that is under way is nobody else's; longer than sending one may take."""
 RETRY_MIN_MS: Final = 60 * 1000
 RETRY_MAX_MS: Final = 3 * 3600 * 1000
+STOP_SECONDS: Final = 5.0
+"""For so long a stop waits for mail that is under way."""
 LOOK_SECONDS: Final = 60.0
 """How often the queue is looked at for what other processes left."""
 
@@ -59,11 +61,12 @@ class Outgoing:
         self.wake()
 
     async def stop(self) -> None:
-        """Nothing is sent any more; what is under way is done first."""
+        """Nothing is sent any more; what is under way may end, within a bound."""
         self._started = False
         self._cancel()
         if self._running is not None:
-            await self._running
+            # What is cut off is sent again once its claim has ended.
+            await self._running.addTimeout(STOP_SECONDS, self.clock)  # type: ignore[arg-type]
 
     def wake(self) -> None:
         """There is something to send."""
@@ -130,4 +133,6 @@ class Outgoing:
 
 
 def _report(failure: Failure) -> None:
+    if failure.check(CancelledError):
+        return
     log.error("sending mail failed", failure=failure.getTraceback())

@@ -53,6 +53,15 @@ class PasswordHashTests(TestCase):
 
         self.assertRaises(WeakPassword, hashes.check_policy, "1234567")
 
+    def test_the_policy_is_the_administrators(self) -> None:
+        """What a password needs, and that it is not one of those which everybody has."""
+        strict = PasswordHashes(PasswordSettings(digit_required=True, symbol_required=True, refuse_common=True))
+        strict.check_policy("tea 4 two")
+
+        self.assertRaises(WeakPassword, strict.check_policy, "tea for two")
+        self.assertRaises(WeakPassword, PasswordHashes(PasswordSettings(refuse_common=True)).check_policy, "Password1")
+        PasswordHashes(PasswordSettings()).check_policy("password1")
+
     async def test_a_flood_is_told_to_wait(self) -> None:
         """Of more attempts than may wait, the rest is refused at once; the others are answered."""
         self.patch(password_hashes, "WAITING_MAX", 3)

@@ -7,7 +7,7 @@ from twisted.internet.task import Clock
 
 from homeserver.core.mail.addresses import EmailAddress
 from homeserver.core.mail.letters import Letter
-from homeserver.services.mail.outgoing import CLAIM_MS, RETRY_MIN_MS
+from homeserver.services.mail.outgoing import CLAIM_MS, RETRY_MIN_MS, STOP_SECONDS
 from homeserver.services.mail.ports import MailRefused, MailUnavailable
 from homeserver.services.mail.post import Post
 from homeserver.services.refusals import InvalidParameter, MailNotSent
@@ -151,6 +151,22 @@ class OutgoingTests(DatabaseCase):
 
         self.assertEqual(["one"], [message["subject"] for _, message in self.postbox.taken])
 
+    async def test_a_stop_does_not_wait_for_ever(self) -> None:
+        """A mail server that says nothing holds nobody up; the message is sent later."""
+        silent = _Silent()
+        self.post.outgoing.mailer = silent
+        await self.post.send_later(a_letter("one"))
+        await silent.asked
+        turn: Deferred[None] = Deferred()
+        reactor.callLater(0, turn.callback, None)
+        await turn
+        stopping = Deferred.fromCoroutine(self.post.outgoing.stop())
+        self.assertNoResult(stopping)
+        self.clock.advance(STOP_SECONDS)
+        await stopping
+
+        self.assertEqual(1, await self.waiting())
+
     async def test_who_waits_hears_of_failures(self) -> None:
         """At once, and nothing is queued."""
         self.postbox.failure = AWAY
@@ -163,3 +179,14 @@ class OutgoingTests(DatabaseCase):
         await self.post.send_now(a_letter())
 
         self.assertEqual((1, 0), (self.postbox.count(ALICE), await self.waiting()))
+
+
+class _Silent:
+    """A mail server that never answers."""
+
+    def __init__(self) -> None:
+        self.asked: Deferred[None] = Deferred()
+
+    async def send(self, recipient: str, message: bytes) -> None:
+        self.asked.callback(None)
+        await Deferred()
