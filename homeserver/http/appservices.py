@@ -1,7 +1,7 @@
 """
 Requests to application services.
 
-Spec: application-service-api#homeserver---application-service-api
+Spec: application-service-api#pushing-events, application-service-api#querying
 """
 
 from collections.abc import Mapping, Sequence

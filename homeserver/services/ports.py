@@ -197,7 +197,7 @@ class AppserviceRequests(Protocol):
     What application services are told and asked.
 
     All of it raises PeerUnreachable, PeerFault for a status that is not 2xx.
-    Spec: application-service-api#homeserver---application-service-api
+    Spec: application-service-api#pushing-events, application-service-api#querying
     """
 
     async def send(self, to: Registration, transaction_id: str, body: bytes) -> None:
