@@ -50,6 +50,8 @@ class GuestAccessTests(RoomAPICase):
         await self.alice.set_state(room_id, "m.room.guest_access", {"guest_access": "forbidden"})
         await self.database.catch_up()
         await self.access.sweep()
+        # What the change itself has begun may be on its way to the disk still.
+        await self.database.catch_up()
 
         self.assertEqual("leave", await self.membership(self.guest, room_id))
         self.assertEqual("leave", await self.membership(other, room_id))
