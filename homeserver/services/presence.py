@@ -158,7 +158,8 @@ class PresenceBoard:
             known = self._users[other]
             if known.serial <= serial:
                 return
-            if other == user_id or not known.rooms.isdisjoint(rooms.joined.keys()):
+            # Asked this way round, the fewer of both rooms are walked through.
+            if other == user_id or not rooms.joined.keys().isdisjoint(known.rooms):
                 yield other, known.shown
 
     def changed_since(self, serial: int) -> Iterator[tuple[UserID, Presence, frozenset[RoomID]]]:

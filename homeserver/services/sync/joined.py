@@ -8,7 +8,7 @@ from attrs import define
 from homeserver.core.identifiers import RoomID
 from homeserver.core.log import EVENT, STATE, Position
 from homeserver.services.clock import Clock
-from homeserver.services.recent_events import RecentEvents, Window
+from homeserver.services.recent_events import INLINE_MAX, RecentEvents, Window
 from homeserver.services.summaries import Summaries, Summary
 from homeserver.services.sync.lazy_members import SentMembers
 from homeserver.services.sync.pacing import ROOMS_AT_ONCE, Pace, batched
@@ -17,7 +17,7 @@ from homeserver.services.sync.section import SyncBody, SyncSpan
 from homeserver.services.sync.settings import SyncSettings
 from homeserver.services.sync.states import States
 from homeserver.services.sync.timelines import RoomSpan, RoomTimeline, Timelines
-from homeserver.store import windows
+from homeserver.store import room_activity, windows
 from homeserver.store.database import Database
 from homeserver.store.memberships import Membership
 from homeserver.store.windows import MEMBER
@@ -43,7 +43,7 @@ class JoinedRooms:
     async def write(self, span: SyncSpan, body: SyncBody) -> None:
         """The rooms with news are in *body*."""
         self.sent.begin(span)
-        rooms = await self._room_spans(span, [row for row in _rows(span) if _is_wanted(span, row.room_id)])
+        rooms = await self._room_spans(span, await self._candidates(span))
         if not rooms:
             return
         limit = span.filter.room.timeline.limit_within(self.settings.timeline_default, self.settings.timeline_max)
@@ -53,6 +53,16 @@ class JoinedRooms:
             for room, window in zip(some, found, strict=True):
                 await self._write_room(span, rendering, body, room, window, limit)
                 await pace.step()
+
+    async def _candidates(self, span: SyncSpan) -> list[Membership]:
+        """The rooms that are asked for news."""
+        rows = [row for row in _rows(span) if _is_wanted(span, row.room_id)]
+        if span.since is None or span.full_state or span.changes.subjects is not None:
+            return rows
+        # Nobody remembers what happened since: the rooms themselves know, all of them in one question.
+        read = self.database.read if len(rows) <= INLINE_MAX else self.database.scan
+        newest = await read(room_activity.newest, [row.room_nid for row in rows])
+        return [row for row in rows if max(newest.get(row.room_nid, 0), row.position) > span.after]
 
     async def _room_spans(self, span: SyncSpan, rows: list[Membership]) -> list[RoomSpan]:
         upto, since = span.upto.position, None if span.since is None else span.since.position
