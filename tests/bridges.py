@@ -47,6 +47,8 @@ class Bridge(Resource):
         self.requests: list[Request] = []
         self.answers: dict[str, tuple[int, Any]] = {}
         self.status = 200
+        self.is_old = False
+        """It knows no path of the spec's versions."""
         self.on_request: Any = None
         """A coroutine function that is done before an answer goes out."""
 
@@ -86,7 +88,10 @@ class Bridge(Resource):
         if self.on_request is not None:
             await self.on_request(found)
         is_transaction = "/transactions/" in found.path
-        status, body = self.answers.get(found.path, (self.status, {}) if is_transaction else (404, {}))
+        if self.is_old and found.path.startswith("/_matrix/app/v1/"):
+            status, body = 404, {}
+        else:
+            status, body = self.answers.get(found.path, (self.status, {}) if is_transaction else (404, {}))
         request.setResponseCode(status)
         request.setHeader("content-type", "application/json")
         # So that nobody is heard any more once the port is closed.

@@ -4,6 +4,9 @@ Typing and presence for an application service: told when they change, and lost 
 Spec: application-service-api#pushing-ephemeral-data
 """
 
+from itertools import islice
+from typing import Final
+
 from attrs import define, field
 
 from homeserver.core.canonical import JSON
@@ -15,6 +18,9 @@ from homeserver.services.ephemeral import EphemeralSerial
 from homeserver.services.presence import PresenceBoard
 from homeserver.services.sync.pacing import Pace
 from homeserver.services.typing import Typing
+
+CHANGES_MAX: Final = 1_000
+"""Rooms where somebody types, and users who came or went, that are told of at once: the latest."""
 
 
 @define(eq=False)
@@ -43,12 +49,12 @@ class EphemeralGathering:
             return []
         pace = Pace(self.clock)
         events: list[JSON] = []
-        for room_id in list(self.typing.changed_since(after)):
+        for room_id in list(islice(self.typing.changed_since(after), CHANGES_MAX)):
             await pace.step()
             if await self._is_of_interest(room_id):
                 users: list[JSON] = [*self.typing.in_room(room_id)]
                 events.append({"type": "m.typing", "room_id": room_id, "content": {"user_ids": users}})
-        for user_id, presence, rooms in list(self.presence.changed_since(after)):
+        for user_id, presence, rooms in list(islice(self.presence.changed_since(after), CHANGES_MAX)):
             await pace.step()
             if self.interest.owns(user_id) or await self._any_of_interest(rooms):
                 events.append(presence_event(user_id, presence, now_ms(self.clock)))

@@ -220,10 +220,13 @@ class Queue:
             if gathered.tidings:
                 await self._send_ephemeral(gathered.tidings)
             return True
-        transaction = StoredTransaction(
-            self._serial + 1, gathered.upto, self._encode(gathered.tidings), tuple(gathered.recipients)
-        )
         claim = self._claim()
+        # A service ignores what is called like something that it has had: no name is used twice, even if the database
+        # is an older copy of itself.
+        serial = max(self._serial + 1, claim.now_ms)
+        transaction = StoredTransaction(
+            serial, gathered.upto, self._encode(gathered.tidings), tuple(gathered.recipients)
+        )
         if not await self.around.database.write(standing.begin, claim, transaction, self.around.encryption):
             return False
         self._leads_until_ms = claim.until_ms

@@ -192,7 +192,7 @@ class TrafficTests(Federation, TestCase):
         await self.told(*texts, "last")
         self.assertEqual([7] * 7 + [1, 1], [len(body["events"]) for _, body in self.requests.taken])
         names = [int(name) for name, _ in self.requests.taken]
-        self.assertEqual(list(range(names[0], names[0] + len(names))), names)
+        self.assertEqual(sorted(set(names)), names)
 
     async def test_failures_are_retried_less_and_less_often(self) -> None:
         """With the same name and the same content; a sign of life shortens the wait."""
