@@ -4,7 +4,7 @@ Attempts to prove that an address is one's own.
 Spec: client-server-api#adding-account-administrative-contact-information
 """
 
-from attrs import frozen
+from attrs import evolve, frozen
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from homeserver.core.mail.addresses import EmailAddress
@@ -59,9 +59,18 @@ def of_client(tx: Connection, address: EmailAddress, secret_hash: str, purpose: 
     return None if row is None else _session(row)
 
 
-def replace(tx: Write, session: ValidationSession, now_ms: int) -> None:
-    """The session is as given; those that have expired are gone."""
+def renew(tx: Write, session: ValidationSession, now_ms: int) -> ValidationSession:
+    """The session, under the ID that the client's former one had if there was one; those that have expired are gone."""
+    former = of_client(tx.connection, session.address, session.secret_hash, session.purpose)
+    if former is not None:
+        session = evolve(session, sid=former.sid)
+    replace(tx, session)
     tx.run(_DELETE_EXPIRED, now=now_ms)
+    return session
+
+
+def replace(tx: Write, session: ValidationSession) -> None:
+    """The session is as given."""
     tx.run(
         _REPLACE,
         sid=session.sid,

@@ -78,7 +78,7 @@ class Validation:
         owner = await self._owner(asked.address)
         self.pace.spend(asked.address, info.client_ip)
         session = ValidationSession(
-            sid=self.opaque_id() if known is None else known.sid,
+            sid=self.opaque_id(),
             address=asked.address,
             secret_hash=hashed,
             purpose=purpose,
@@ -91,7 +91,7 @@ class Validation:
         )
         if not session.can_validate and self.settings.reveal_accounts:
             raise AddressNotFound if purpose is Purpose.RESET else AddressInUse
-        await self.database.write(validation_sessions.replace, session, now)
+        session = await self.database.write(validation_sessions.renew, session, now)
         await self.post.send_now(self._letter(session, owner, info))
         sent = evolve(session, send_attempt=asked.send_attempt)
         await self.database.write(validation_sessions.note_sent, sent)

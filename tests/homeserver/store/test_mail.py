@@ -23,24 +23,33 @@ OWNED = OwnedAddress(EMAIL, ADDRESS, 1, 2)
 class ValidationSessionTests(TransactionCase):
     def test_a_session_is_found_by_its_client(self) -> None:
         """By address, secret and purpose together."""
-        validation_sessions.replace(self.tx, SESSION, 0)
+        validation_sessions.renew(self.tx, SESSION, 0)
 
         self.assertEqual(SESSION, validation_sessions.of_client(self.read, ADDRESS, "hash", Purpose.ADD))
         self.assertIsNone(validation_sessions.of_client(self.read, ADDRESS, "other", Purpose.ADD))
         self.assertIsNone(validation_sessions.of_client(self.read, ADDRESS, "hash", Purpose.RESET))
         self.assertEqual(SESSION, validation_sessions.by_id(self.read, "sid"))
 
+    def test_a_client_has_one_session(self) -> None:
+        """Two requests at once get the same; other clients get their own."""
+        validation_sessions.renew(self.tx, SESSION, 0)
+        again = validation_sessions.renew(self.tx, evolve(SESSION, sid="again", expires_ms=2_000), 0)
+        other = validation_sessions.renew(self.tx, evolve(SESSION, sid="other", secret_hash="other"), 0)
+
+        self.assertEqual(("sid", "other"), (again.sid, other.sid))
+        self.assertEqual(again, validation_sessions.by_id(self.read, "sid"))
+
     def test_what_has_expired_goes_when_another_comes(self) -> None:
         """So that strangers fill nothing up."""
-        validation_sessions.replace(self.tx, SESSION, 0)
-        validation_sessions.replace(self.tx, evolve(SESSION, sid="next", secret_hash="next", expires_ms=2_000), 1_000)
+        validation_sessions.renew(self.tx, SESSION, 0)
+        validation_sessions.renew(self.tx, evolve(SESSION, sid="next", secret_hash="next", expires_ms=2_000), 1_000)
 
         self.assertIsNone(validation_sessions.by_id(self.read, "sid"))
         self.assertIsNotNone(validation_sessions.by_id(self.read, "next"))
 
     def test_an_address_is_proved_once_and_used_once(self) -> None:
         """A second click changes nothing; nobody uses a proof twice, nor what is not proved."""
-        validation_sessions.replace(self.tx, SESSION, 0)
+        validation_sessions.renew(self.tx, SESSION, 0)
         unproved = validation_sessions.take(self.tx, "sid")
         validation_sessions.note_sent(self.tx, evolve(SESSION, send_attempt=3))
         validation_sessions.validate(self.tx, "sid", 10, 5_000)
