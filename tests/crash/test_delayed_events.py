@@ -1,0 +1,54 @@
+"""Delayed events over kills of the server: each is sent, and once."""
+
+import time
+
+import pytest
+
+from scripts.endurance.laboratory import DATABASES, running_server
+from scripts.laboratory.client import MatrixClient, register
+from scripts.laboratory.processes import wait_until
+from scripts.postgresql import PostgreSQLMissing
+
+pytestmark = pytest.mark.crash
+
+V3 = "/v3"
+DELAYED = "/v1/delayed_events"
+EVENTS = 90
+SPREAD_MS = 50
+ROUNDS = 3
+PAUSE_SECONDS = 1.3
+
+
+def schedule(alice: MatrixClient, room_id: str, name: str, delay_ms: int) -> str:
+    """The ID of a message that is to be sent later."""
+    path = f"{V3}/rooms/{room_id}/delayed_event/m.room.message/{name}"
+    content = {"msgtype": "m.text", "body": name}
+    return str(alice.request("PUT", path, {"delay_ms": delay_ms, "content": content})["delay_id"])
+
+
+@pytest.mark.parametrize("database", DATABASES)
+def test_each_is_sent_once(database: str) -> None:
+    """Killed while they are being sent, the server goes on with those that are left."""
+    try:
+        with running_server("folkmoot", database) as server:
+            alice = register(server, "alice")
+            room_id = alice.create_room()
+            names = [f"{number:03}" for number in range(EVENTS)]
+            for number, name in enumerate(names):
+                schedule(alice, room_id, name, 1_500 + number * SPREAD_MS)
+            canceled = schedule(alice, room_id, "never", 2_500)
+            alice.request("POST", f"{DELAYED}/{canceled}/cancel", {})
+            counts = []
+            for _ in range(ROUNDS):
+                time.sleep(PAUSE_SECONDS)
+                server.kill()
+                server.restart()
+                counts.append(len(alice.request("GET", DELAYED)["delayed_events"]))
+            wait_until(lambda: not alice.request("GET", DELAYED)["delayed_events"], "everything is sent")
+            page = alice.request("GET", f"{V3}/rooms/{room_id}/messages", query={"dir": "b", "limit": "1000"})["chunk"]
+            said = sorted(event["content"]["body"] for event in page if event["type"] == "m.room.message")
+
+            assert said == names
+            assert any(0 < count < EVENTS for count in counts), "it was killed in the midst of it"
+    except PostgreSQLMissing as missing:
+        pytest.skip(str(missing))
