@@ -45,6 +45,7 @@ from e2ee.services.sync_sections import DeviceListNews, KeyCountNews, ToDeviceNe
 from e2ee.services.to_device import ToDevice
 from e2ee.store.schema import SCHEMA as E2EE_SCHEMA
 from federation.core.request_signing import Request, sign_request
+from federation.http.admin.destinations import DestinationEndpoints
 from federation.http.authenticator import ServerAuthenticator
 from federation.http.federation_client import federation_client
 from federation.http.key_servers import KeyRequests
@@ -59,6 +60,7 @@ from federation.http.server.spaces import ServerSpaceEndpoints
 from federation.http.server.third_party_invites import ServerThirdPartyEndpoints
 from federation.http.server.transactions import TransactionEndpoints
 from federation.services.access import Access
+from federation.services.administered_destinations import AdministeredDestinations
 from federation.services.ancestry import Ancestry
 from federation.services.backfill import Backfill
 from federation.services.destinations import Destinations
@@ -97,9 +99,11 @@ from homeserver.http import errors
 from homeserver.http.admin.actions import ActionEndpoints
 from homeserver.http.admin.audit import Audit
 from homeserver.http.admin.description import DescriptionEndpoints
+from homeserver.http.admin.jobs import JobEndpoints
 from homeserver.http.admin.possessions import PossessionEndpoints
 from homeserver.http.admin.registration_tokens import RegistrationTokenEndpoints
 from homeserver.http.admin.reports import AdminReportEndpoints
+from homeserver.http.admin.rooms import RoomEndpoints
 from homeserver.http.admin.server import ServerEndpoints
 from homeserver.http.admin.users import UserEndpoints
 from homeserver.http.appservices import HTTPAppservices
@@ -167,6 +171,7 @@ from homeserver.services.administration.notices import NoticeRounds
 from homeserver.services.administration.possessions import Possessions
 from homeserver.services.administration.registration_tokens import RegistrationTokens
 from homeserver.services.administration.reports import Reports
+from homeserver.services.administration.rooms import AdministeredRooms
 from homeserver.services.administration.standing import Standing
 from homeserver.services.administration.statistics import About, Statistics
 from homeserver.services.administration.whois import WhoIs
@@ -251,6 +256,7 @@ from homeserver.services.room_removal.closed_rooms import ClosedRooms
 from homeserver.services.room_removal.deletion import RoomDeletion
 from homeserver.services.room_removal.evicting import Evicting
 from homeserver.services.room_removal.forgetting import Forgetting
+from homeserver.services.room_removal.history import HistoryPurge
 from homeserver.services.room_states import RoomStates
 from homeserver.services.room_views import RoomViews
 from homeserver.services.rule_owners import RuleOwners
@@ -666,6 +672,7 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
 
     # Push: what is new, for those who do not wait for it.
     rule_owners = RuleOwners(known_events, push_rules, ignored, invite_permissions)
+    deactivation.belongings = [belongings, *proposals.belongings]
     for subscribed in proposals.subscribed_threads:
         unread.subscribed = rule_owners.subscribed = subscribed
     notifications = Notifications(
@@ -762,6 +769,8 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     evicting = Evicting(database, room_version, creating, joining, departing, timeline)
     room_deletion = RoomDeletion(database, reactor, jobs, evicting, [FederationBelongings(database, outbox)])
     jobs.add_kind(room_deletion)
+    history_purge = HistoryPurge(database, known_events, jobs)
+    jobs.add_kind(history_purge)
 
     # Administration: each class is also named in scripts/administration/endpoints.py, for the command line.
     actions = Actions(database, reactor)
@@ -787,6 +796,14 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
         RegistrationTokenEndpoints(RegistrationTokens(database, reactor)),
         AdminReportEndpoints(Reports(database, known_events)),
         ServerEndpoints(Statistics(database, reactor, about), notice_rounds),
+        RoomEndpoints(
+            AdministeredRooms(name, database, known_events, live_rooms, timeline, inviting, joining),
+            room_deletion,
+            history_purge,
+            closed_rooms,
+        ),
+        JobEndpoints(jobs),
+        DestinationEndpoints(AdministeredDestinations(database, destinations)),
         ActionEndpoints(actions),
     )
 

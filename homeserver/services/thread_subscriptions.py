@@ -72,6 +72,12 @@ class ThreadSubscriptions:
             if entry.kind == THREAD_SUBSCRIPTION:
                 self._known.pop(UserID(entry.subject), None)
 
+    def delete_of_account(self, tx: Write, user_id: UserID, *, erase: bool) -> None:
+        """Who wants to be forgotten has said nothing of any thread."""
+        if erase:
+            stored.delete_of_user(tx, user_id)
+            tx.log(THREAD_SUBSCRIPTION, user_id)
+
     async def state(self, caller: Caller, room_id: RoomID, thread_id: EventID) -> SubscriptionState:
         """The caller's subscription.  Raises NotFound."""
         view = await self._open(caller, room_id, thread_id)

@@ -19,5 +19,6 @@ def propose(ground: Ground) -> Proposal:
         features={"org.matrix.msc4306": True},
         endpoints=[ThreadSubscriptionEndpoints(subscriptions)],
         followers=[subscriptions.follow],
+        belongings=[subscriptions],
         subscribed_threads=[subscriptions],
     )

@@ -36,7 +36,7 @@ from homeserver.services.live_rooms import LiveRooms
 from homeserver.services.log_tail import Follower, LogTail
 from homeserver.services.memberships import Memberships
 from homeserver.services.messages import Messages
-from homeserver.services.ports import SubscribedThreads
+from homeserver.services.ports import AccountBelongings, SubscribedThreads
 from homeserver.services.presence import PresenceBoard
 from homeserver.services.push_rules import PushRuleBook
 from homeserver.services.pushed_events import PushedEvents
@@ -145,6 +145,8 @@ class Proposal:
     capabilities: Mapping[str, JSON] = field(factory=dict)
     chores: Sequence[Chore] = ()
     """Done now and then."""
+    belongings: Sequence[AccountBelongings] = ()
+    """Kept for accounts."""
     subscribed_threads: Sequence[SubscribedThreads] = ()
     """One at most: what push rules ask about threads."""
     well_known: Mapping[str, JSON] = field(factory=dict)
@@ -169,6 +171,7 @@ def proposals_on(ground: Ground) -> Proposal:
         companions=[companion for proposal in every for companion in proposal.companions],
         skipped=[each for proposal in every for each in proposal.skipped],
         capabilities={name: each for proposal in every for name, each in proposal.capabilities.items()},
+        belongings=[each for proposal in every for each in proposal.belongings],
         subscribed_threads=[each for proposal in every for each in proposal.subscribed_threads],
         chores=[chore for proposal in every for chore in proposal.chores],
         well_known={name: each for proposal in every for name, each in proposal.well_known.items()},

@@ -9,6 +9,7 @@ from homeserver.http.authentication import token_authenticators
 from homeserver.http.client.push_rules import PushRuleEndpoints
 from homeserver.http.client.thread_subscriptions import ThreadSubscriptionEndpoints
 from homeserver.services.thread_subscriptions import ThreadSubscriptions, ThreadSubscriptionsExtension
+from homeserver.store.write import Write
 from tests.client import Response, a_site
 from tests.databases import each_database
 from tests.room_api import HERE, RoomAPICase, User
@@ -188,3 +189,17 @@ class ThreadSubscriptionTests(RoomAPICase):
         for bad in ({"dir": "f"}, {"from": "x"}, {"limit": 0}, {"to": "c1"}):
             with self.subTest(**bad):
                 self.assertEqual(400, (await self.ask(self.bob, "GET", page, **bad)).status)
+
+    async def test_who_is_forgotten_has_said_nothing(self) -> None:
+        """An account that ends keeps what it said, unless it is to be erased."""
+        await self.ask(self.bob, "PUT", self.path())
+        await self.database.write(self._end, False)
+        kept = await self.ask(self.bob, "GET", self.path())
+        await self.database.write(self._end, True)
+        gone = await self.ask(self.bob, "GET", self.path())
+
+        self.assertEqual((200, 404), (kept.status, gone.status))
+        self.assertIsNone(await self.subscriptions.of(self.bob.user_id, 1))
+
+    def _end(self, tx: Write, erase: bool) -> None:
+        self.subscriptions.delete_of_account(tx, self.bob.user_id, erase=erase)
