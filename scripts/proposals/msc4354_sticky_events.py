@@ -2,6 +2,7 @@
 
 from federation.services.sticky_pushes import StickyPushes
 from homeserver.http.client.sticky_events import StickyOption
+from homeserver.services.sticky_events.extension import StickyExtension
 from homeserver.services.sticky_events.section import StickyNews
 from homeserver.services.sticky_events.service import StickyEvents
 from scripts.proposals.proposal import Ground, Proposal
@@ -24,6 +25,7 @@ def propose(ground: Ground) -> Proposal:
         ground.destinations,
         ground.opaque_id,
     )
+    ground.sliding_extensions.append(StickyExtension(database, known, ground.client_events, sticky))
     return Proposal(
         features={"org.matrix.msc4354": True},
         sections=(news,),

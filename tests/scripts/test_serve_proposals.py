@@ -78,6 +78,31 @@ class ProposalTests(TestCase):
         left = seen["msc4354_sticky"]["events"][0]["unsigned"]["msc4354_sticky_duration_ttl_ms"]
         self.assertTrue(0 < left < 60_000)
 
+    async def test_sliding_sync_tells_what_is_sticky(self) -> None:
+        """All of a room that is new to the client, and then what is new, once."""
+        room_id = (await self.alice.post(f"{V3}/createRoom", {})).json["room_id"]
+        path = f"{V3}/rooms/{room_id}/send/m.rtc.member"
+        sticky = {"org.matrix.msc4354.sticky_duration_ms": 60_000}
+        name = "org.matrix.msc4354.sticky_events"
+        body: Any = {
+            "lists": {"all": {"ranges": [[0, 9]], "required_state": [], "timeline_limit": 1}},
+            "extensions": {name: {"enabled": True}},
+        }
+        sliding = "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync"
+        told: list[Any] = []
+        query: dict[str, Any] = {}
+        await self.alice.put(f"{path}/0", {"body": "0"}, **sticky)
+        for number in (1, 2):
+            await self.alice.put(f"{path}/{number}", {"body": str(number)}, **sticky)
+            answer = (await self.alice.post(sliding, body, **query)).json
+            query = {"pos": answer["pos"]}
+            events = answer["extensions"][name]["rooms"][room_id]["events"]
+            told.append([event["content"]["body"] for event in events])
+        silent = (await self.alice.post(sliding, body, **query)).json
+
+        self.assertEqual([["0", "1"], ["2"]], told)
+        self.assertNotIn(name, silent["extensions"])
+
     async def test_account_data_and_rendezvous(self) -> None:
         """Nothing written is nothing kept; two devices meet."""
         path = f"{V3}/user/@alice:localhost/account_data/org.example"
