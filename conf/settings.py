@@ -28,6 +28,7 @@ from homeserver.services.pushing.settings import PushSettings
 from homeserver.services.rate_limits import RateLimitSettings
 from homeserver.services.registration import RegistrationSettings
 from homeserver.services.rendezvous import RendezvousSettings
+from homeserver.services.room_removal.retention import RetentionSettings
 from homeserver.services.search.settings import SearchSettings
 from homeserver.services.server_notices import ServerNoticesSettings
 from homeserver.services.sessions import SessionSettings
@@ -145,6 +146,8 @@ class Settings:
     """How long things are kept that only matter for a while."""
     jobs: JobSettings = JobSettings()
     """Long work in the background."""
+    retention: RetentionSettings = RetentionSettings()
+    """How long messages are kept."""
     administration: AdministrationSettings = AdministrationSettings()
     """What administrators do."""
     logging: LoggingSettings = LoggingSettings()

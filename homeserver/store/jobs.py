@@ -3,7 +3,7 @@
 from typing import Final
 
 from attrs import frozen
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, insert, or_, select, update
 
 from homeserver.core.canonical import JSONObject, encode_json, load_json
 from homeserver.core.identifiers import UserID
@@ -121,19 +121,24 @@ _REMOVE = Prepared(delete(j).where(j.c.nid == bindparam("which")))
 _PRUNE = Prepared(delete(j).where(j.c.finished_ms < bindparam("before")))
 
 
+def _count(*wanted: ColumnElement[bool]) -> Prepared:
+    return Prepared(select(func.count()).select_from(j).where(*wanted))
+
+
 def _page(*wanted: ColumnElement[bool]) -> Prepared:
     return Prepared(
         _ALL.where(j.c.nid < bindparam("before"), *wanted).order_by(j.c.nid.desc()).limit(bindparam("limit"))
     )
 
 
-_PAGES = {
-    (state, subject): _page(
-        j.c.state == bindparam("state") if state else true(), j.c.subject == bindparam("subject") if subject else true()
-    )
-    for state in (True, False)
-    for subject in (True, False)
-}
+def _conditions(state: bool, subject: bool) -> list[ColumnElement[bool]]:
+    conditions = [j.c.state == bindparam("state")] if state else []
+    return [*conditions, j.c.subject == bindparam("subject")] if subject else conditions
+
+
+_GIVEN = tuple((state, subject) for state in (True, False) for subject in (True, False))
+_PAGES = {given: _page(*_conditions(*given)) for given in _GIVEN}
+_COUNTS = {given: _count(*_conditions(*given)) for given in _GIVEN}
 
 
 def insert_job(
@@ -168,12 +173,19 @@ def page(
     tx: Connection, before: int, limit: int, *, state: str | None = None, subject: str | None = None
 ) -> list[StoredJob]:
     """The last *limit* jobs before a number, newest first; in one state, or of one subject, where such is given."""
-    params: dict[str, object] = {"before": before, "limit": limit}
-    if state is not None:
-        params["state"] = state
-    if subject is not None:
-        params["subject"] = subject
-    return [_job(row) for row in _PAGES[state is not None, subject is not None].all(tx, **params)]
+    params = _params(state, subject)
+    found = _PAGES[state is not None, subject is not None].all(tx, before=before, limit=limit, **params)
+    return [_job(row) for row in found]
+
+
+def count(tx: Connection, *, state: str | None = None, subject: str | None = None) -> int:
+    """How many jobs there are; in one state, or of one subject, where such is given."""
+    return int(_COUNTS[state is not None, subject is not None].scalar(tx, **_params(state, subject)))
+
+
+def _params(state: str | None, subject: str | None) -> dict[str, str]:
+    given = {"state": state, "subject": subject}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def next_due(tx: Connection, now_ms: int) -> int | None:

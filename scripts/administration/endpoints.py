@@ -1,9 +1,12 @@
 """All that administrators can ask for: what ``serve.py`` serves to them, and the command line knows."""
 
+from federation.http.admin.destinations import DestinationEndpoints
 from homeserver.http.admin.actions import ActionEndpoints
+from homeserver.http.admin.jobs import JobEndpoints
 from homeserver.http.admin.possessions import PossessionEndpoints
 from homeserver.http.admin.registration_tokens import RegistrationTokenEndpoints
 from homeserver.http.admin.reports import AdminReportEndpoints
+from homeserver.http.admin.rooms import RoomEndpoints
 from homeserver.http.admin.server import ServerEndpoints
 from homeserver.http.admin.users import UserEndpoints
 
@@ -13,6 +16,9 @@ ENDPOINTS: tuple[type, ...] = (
     RegistrationTokenEndpoints,
     AdminReportEndpoints,
     ServerEndpoints,
+    RoomEndpoints,
+    JobEndpoints,
+    DestinationEndpoints,
     ActionEndpoints,
 )
 """In the order in which the command line shows them."""

@@ -7,9 +7,7 @@ down_revision = "federation_0001"
 branch_labels = None
 depends_on = None
 
-_INDEXES = (
-    ("ix_outbox_rooms_room_id", "outbox_rooms", ["room_id"]),
-)
+_INDEXES = (("ix_outbox_rooms_room_id", "outbox_rooms", ["room_id"]),)
 
 
 def upgrade() -> None:

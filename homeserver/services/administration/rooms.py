@@ -6,13 +6,12 @@ from attrs import define, frozen
 
 from homeserver.core.auth_events import POWER_LEVELS
 from homeserver.core.canonical import JSONObject
-from homeserver.core.client_events import client_form
 from homeserver.core.drafts import Draft
 from homeserver.core.identifiers import EventID, RoomID, ServerName, UserID, server_of
 from homeserver.core.pages import Page, PageRequest, page_of, paged
 from homeserver.core.power_levels import PowerLevels, power_levels_of
 from homeserver.core.room_queries import RoomOutline, RoomsQuery
-from homeserver.core.timeline import Ordering
+from homeserver.core.timeline import Ordering, TimelineEvent
 from homeserver.services.callers import Caller
 from homeserver.services.inviting import Inviting
 from homeserver.services.joining import Joining
@@ -60,6 +59,20 @@ class RoomMember:
     local: bool
     power_level: int | None = None
     """None: above all others."""
+
+
+@frozen
+class RoomEvent:
+    """An event, as this server has it."""
+
+    event_id: EventID
+    type: str
+    sender: UserID
+    origin_server_ts: int
+    """When its sender says it was sent."""
+    content: JSONObject
+    state_key: str | None = None
+    redacted_by: EventID | None = None
 
 
 @frozen
@@ -148,24 +161,24 @@ class AdministeredRooms:
         ]
         return paged(members, lambda member: member.user_id, wanted)
 
-    async def state(self, room_id: RoomID, wanted: PageRequest) -> Page[JSONObject]:
+    async def state(self, room_id: RoomID, wanted: PageRequest) -> Page[RoomEvent]:
         """The current state, by type and key.  Raises NotFound, Malformed."""
         stored, _ = await self._stored(room_id)
         current = await self.database.scan(state.current, stored.nid)
         keys = {f"{kind}\0{key}": event_id for (kind, key), event_id in current.items()}
         chosen = paged(list(keys), lambda key: key, wanted)
         found = await self.known.by_ids([keys[key] for key in chosen.items])
-        shown = [client_form(found[keys[key]].event) for key in chosen.items if keys[key] in found]
+        shown = [_shown(found[keys[key]]) for key in chosen.items if keys[key] in found]
         return Page(shown, chosen.total, chosen.next_token)
 
-    async def messages(self, room_id: RoomID, wanted: PageRequest) -> Page[JSONObject]:
+    async def messages(self, room_id: RoomID, wanted: PageRequest) -> Page[RoomEvent]:
         """What happened in the room, the newest first, whoever may see it.  Raises NotFound, Malformed."""
         stored, outline = await self._stored(room_id)
         key = wanted.key(int)
         upto = 2**62 if key is None else int(key[0]) - 1
         rows = await self.database.scan(events.latest, stored.nid, -(2**62), upto, wanted.limit + 1)
         entries = await self.known.revive(rows)
-        shown = [client_form(entry.event) for entry in entries]
+        shown = [_shown(entry) for entry in entries]
         kept = entries[: wanted.limit]
         last = None if not kept else (int(kept[-1].ordering or Ordering(0)),)
         return page_of(shown, outline.events, wanted.limit, last)
@@ -246,6 +259,19 @@ class AdministeredRooms:
             if event_id in found:
                 contents[kind] = dict(found[event_id].event.content)
         return contents
+
+
+def _shown(entry: TimelineEvent) -> RoomEvent:
+    event = entry.event
+    return RoomEvent(
+        event.event_id,
+        event.type,
+        event.sender,
+        event.origin_server_ts,
+        dict(event.content),
+        event.state_key,
+        entry.redacted_by,
+    )
 
 
 def _text(value: object) -> str | None:

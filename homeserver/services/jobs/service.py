@@ -100,6 +100,10 @@ class Jobs:
         start = NEWEST if before is None else before
         return await self.database.read(jobs.page, start, limit, state=state, subject=subject)
 
+    async def count(self, *, state: str | None = None, subject: str | None = None) -> int:
+        """How many jobs there are."""
+        return await self.database.read(jobs.count, state=state, subject=subject)
+
     async def cancel(self, nid: int) -> StoredJob:
         """The job is over, or is so before its next step.  Raises NotFound; BadState where it must go on to its end."""
         job = await self.by_id(nid)

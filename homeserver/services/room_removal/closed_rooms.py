@@ -55,6 +55,10 @@ class ClosedRooms:
         """The first *limit* blocked rooms whose IDs come after one (empty: of all)."""
         return await self.database.read(closed_rooms.page, BLOCKED, after, limit)
 
+    async def count(self) -> int:
+        """How many rooms are blocked."""
+        return await self.database.read(closed_rooms.count, BLOCKED)
+
     def follow(self, entries: Sequence[LogEntry]) -> None:
         """What the entries say was closed or opened is so."""
         for entry in entries:
