@@ -11,6 +11,7 @@ from homeserver.store.schema import (
     jobs,
     log,
     mail,
+    moderation,
     notices,
     rendezvous,
     rooms,
@@ -34,6 +35,7 @@ SUBJECTS = (
     jobs,
     log,
     mail,
+    moderation,
     notices,
     rendezvous,
     rooms,
@@ -43,4 +45,4 @@ SUBJECTS = (
     threads,
     users,
 )
-SCHEMA = Schema("homeserver", METADATA, "homeserver.store.migrations.versions", "homeserver_0012")
+SCHEMA = Schema("homeserver", METADATA, "homeserver.store.migrations.versions", "homeserver_0013")
