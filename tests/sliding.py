@@ -52,7 +52,7 @@ class SlidingServices:
         entries = Entries(
             database,
             # Nobody moves the other clock on in the midst of an answer.
-            reactor,  # type: ignore[arg-type]
+            reactor,
             known,
             sync.recent,
             sync.timelines,
@@ -147,7 +147,7 @@ class SlidingClient:
     def _take_room(self, room_id: RoomID, room: Any) -> None:
         if room.get("initial"):
             for known in (self.timelines, self.states, self.rooms):
-                known.pop(room_id, None)  # type: ignore[attr-defined]
+                known.pop(room_id, None)
         state = self.states.setdefault(room_id, {})
         for event in room.get("required_state", []):
             if "content" in event:

@@ -6,6 +6,7 @@ from e2ee.services.sliding_extensions import EncryptionExtension, ToDeviceExtens
 from e2ee.services.sync_sections import DeviceListNews, KeyCountNews
 from homeserver.core.identifiers import DeviceID
 from homeserver.core.malformed import Malformed
+from homeserver.services.sliding.extensions import SlidingExtension
 from tests.databases import DatabaseCase, each_database
 from tests.encryption import ALICE, BOB, LAPTOP, PHONE, Device, Encryption
 from tests.sliding import SlidingClient, SlidingServices
@@ -23,7 +24,7 @@ class SlidingExtensionTests(DatabaseCase):
         self.bob = services.client("bob/PHONE")
         room_id = await services.sync.new_room(ALICE, preset="public_chat")
         await services.sync.join(room_id, BOB)
-        extensions = [
+        extensions: list[SlidingExtension] = [
             ToDeviceExtension(services.to_device),
             EncryptionExtension(DeviceListNews(services.device_lists), KeyCountNews(services.counts)),
         ]
@@ -91,7 +92,7 @@ class SlidingExtensionTests(DatabaseCase):
         client = await self.begin()
         for wishes in ({"since": "x"}, {"since": 5}, {"limit": 0}, {"limit": "2"}, {"limit": True}):
             with self.subTest(**wishes), self.assertRaises(Malformed):
-                await self.received(client, **wishes)  # type: ignore[arg-type]
+                await self.received(client, **wishes)
 
     async def test_who_waits_is_woken_by_a_message(self) -> None:
         """A message to the device is news."""

@@ -138,7 +138,7 @@ class ListTests(SlidingCase):
         await self.database.write(self.put, ALICE, "", "m.direct", f'{{"{DAVE}":["{direct}"]}}')
         await self.database.write(self.put, ALICE, tagged, "m.tag", '{"tags":{"m.favourite":{}}}')
         every = {plain, direct, tagged, secret, space, invited}
-        expected: list[tuple[dict[str, Any], set[str]]] = [
+        expected: list[tuple[dict[str, Any], set[RoomID]]] = [
             ({"is_dm": True}, {direct}),
             ({"is_dm": False}, every - {direct}),
             ({"is_encrypted": True}, {secret}),
