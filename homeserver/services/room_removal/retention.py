@@ -182,7 +182,7 @@ class Retention:
 
     def _may_say(self, entry: LogEntry) -> bool:
         event = self.known.cached_by_nid(entry.position if entry.ref is None else entry.ref)
-        return event is None or event.event.key == (RETENTION, "")
+        return event is None or (event.event.type == RETENTION and event.event.is_state)
 
     def _schedule(self) -> None:
         self._timer = self.clock.callLater(self.settings.interval_minutes * 60, self._again)
