@@ -6,6 +6,7 @@ from functools import partial
 from typing import Final
 from urllib.parse import quote
 
+from scripts.benchmarks.large_room import measure_large_room
 from scripts.benchmarks.load import Gate, Lane
 from scripts.benchmarks.many_rooms import measure_many_rooms
 from scripts.benchmarks.searching import measure_search
@@ -214,5 +215,6 @@ WORKLOADS: Final[dict[str, Callable[[Subject], list[Figure]]]] = {
     "federated-send": measure_federated_send,
     "search": measure_search,
     "many-rooms": measure_many_rooms,
+    "large-room": measure_large_room,
 }
 """By the name that ``--only`` takes; paging back comes with send-one-room, the initial sync with room-creation."""
