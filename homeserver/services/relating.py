@@ -156,7 +156,7 @@ class Relating:
     async def _seen(self, view: RoomView, ignored: Collection[UserID], children: Sequence[Child]) -> list[Seen]:
         wanted = [child.event_nid for child in children if child.sender not in ignored]
         events = await self.known.by_nids(wanted)
-        return await self.views.seen(view, [events[nid] for nid in wanted])
+        return await self.views.seen(view, [events[nid] for nid in wanted if nid in events])
 
     async def _roots(
         self, view: RoomView, threads: Sequence[ThreadPlace], participated: bool
