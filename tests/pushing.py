@@ -73,7 +73,7 @@ class PushServices:
         self.sync = sync = sync or SyncServices(database)
         self.database, self.clock, self.tail = database, sync.clock, sync.tail
         self.gateway = gateway or FakeGateway()
-        owners = RuleOwners(sync.known, sync.push_rules, sync.ignored, sync.permissions)
+        self.owners = owners = RuleOwners(sync.known, sync.push_rules, sync.ignored, sync.permissions)
         self.pushers = Pushers(database, self.clock, settings, (HTTP,))
         self.badges = Badges(reactor, self.tail, sync.memberships, sync.unread)
         self.index = PusherIndex(database, sync.memberships, users_max)

@@ -27,6 +27,8 @@ from homeserver.store.database import Database
 from homeserver.store.sliding_connections import ConnectionName, Generations, StoredConnection, StoredRoom
 from homeserver.store.write import Write
 
+ROOMS_MAX: Final = 1_000_000
+"""Rooms of all connections in memory together."""
 LONG: Final = 200
 """Rooms from which on a write takes long."""
 
@@ -139,10 +141,7 @@ class Links:
             raise UnknownPos
         if link.generation != token.generation:
             link.promote()
-        self._known[link.nid] = link
-        self._known.move_to_end(link.nid)
-        while len(self._known) > self.settings.connections_cached_max:
-            self._known.popitem(last=False)
+        self._remember(link)
         return link
 
     async def keep(self, link: Link, step: Step) -> None:
@@ -156,7 +155,7 @@ class Links:
             for nid in dropped:
                 self._known.pop(nid, None)
             link.latest = 1
-            self._known[link.nid] = link
+            self._remember(link)
         else:
             latest = await write(_advance, link.nid, link.generation, encoded, now)
             if latest is None:
@@ -164,6 +163,17 @@ class Links:
                 raise UnknownPos
             link.latest = latest
         link.pending = step
+
+    def _remember(self, link: Link) -> None:
+        is_new = self._known.get(link.nid) is not link
+        self._known[link.nid] = link
+        self._known.move_to_end(link.nid)
+        if not is_new:
+            return
+        total = sum(len(known.sent) for known in self._known.values())
+        while len(self._known) > self.settings.connections_cached_max or (total > ROOMS_MAX and len(self._known) > 1):
+            _, dropped = self._known.popitem(last=False)
+            total -= len(dropped.sent)
 
     async def _load(self, nid: int) -> Link | None:
         stored = await self.database.read(sliding_connections.by_nid, nid)

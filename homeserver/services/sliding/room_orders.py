@@ -57,7 +57,7 @@ class RoomOrder:
 
 @define(eq=False)
 class RoomOrders:
-    """The orders of the *users_max* users last asked for."""
+    """The orders of the users last asked for: of *users_max* at most, and *rooms_max* rooms of all of them together."""
 
     database: Database
     tail: LogTail
@@ -65,6 +65,7 @@ class RoomOrders:
     moves: StateMoves
     spans: LogSpans
     users_max: int = 5_000
+    rooms_max: int = 500_000
     _orders: OrderedDict[UserID, RoomOrder] = field(init=False, factory=OrderedDict)
 
     async def of(self, user_id: UserID) -> RoomOrder:
@@ -132,8 +133,11 @@ class RoomOrders:
         }
         ordered = OrderedDict(sorted(positions.items(), key=lambda item: item[1]))
         self._orders[user_id] = RoomOrder(user_id, rooms, at, ordered)
-        while len(self._orders) > self.users_max:
-            self._orders.popitem(last=False)
+        self._orders.move_to_end(user_id)
+        total = sum(len(order.positions) for order in self._orders.values())
+        while len(self._orders) > self.users_max or (total > self.rooms_max and len(self._orders) > 1):
+            _, dropped = self._orders.popitem(last=False)
+            total -= len(dropped.positions)
 
 
 def _put_out(row: Membership) -> bool:

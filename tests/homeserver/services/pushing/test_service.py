@@ -26,6 +26,15 @@ ERIN = UserID("@erin:one.example")
 SETTINGS = PushSettings(retry_min_seconds=1, retry_max_seconds=8, give_up_seconds=60)
 
 
+class Chosen:
+    """The threads that everybody has subscribed to."""
+
+    threads: frozenset[str] = frozenset()
+
+    async def of(self, user_id: UserID, room_nid: int) -> frozenset[str]:
+        return self.threads
+
+
 class PushCase(DatabaseCase):
     """Alice and Dave are in a room; Alice has a pusher."""
 
@@ -106,6 +115,19 @@ class PushingTests(PushCase):
             },
             notice,
         )
+
+    async def test_threads_of_the_users_choice(self) -> None:
+        """Of other threads nothing is pushed, to a user who chooses."""
+        root = await self.say("what do you think")
+        self.push.owners.subscribed = chosen_threads = Chosen()
+        thread = {"m.relates_to": {"rel_type": "m.thread", "event_id": root}}
+        await self.sync.say(self.room_id, DAVE, "I think that", **thread)
+        await self.settled()
+        chosen_threads.threads = frozenset({root})
+        chosen = await self.sync.say(self.room_id, DAVE, "and that", **thread)
+        await self.settled()
+
+        self.assertEqual([root, chosen], self.gateway.events)
 
     async def test_what_sounds_is_urgent(self) -> None:
         """A mention has tweaks and a high priority; the sender's name is told."""
