@@ -102,10 +102,10 @@ def localpart_of(identifier: UserID | RoomAlias) -> str:
     return identifier[1:].partition(":")[0]
 
 
-def fits_id(text: str) -> bool:
-    """Whether *text* is short enough for an identifier: 255 bytes of UTF-8."""
+def fits_id(text: str, most: int = ID_BYTES_MAX) -> bool:
+    """Whether *text* is short enough for an identifier: 255 bytes of UTF-8, or what else *most* says."""
     try:
-        return len(text) <= ID_BYTES_MAX and (text.isascii() or len(text.encode()) <= ID_BYTES_MAX)
+        return len(text) <= most and (text.isascii() or len(text.encode()) <= most)
     except UnicodeEncodeError:  # a lone surrogate has no UTF-8 form
         return False
 

@@ -73,7 +73,9 @@ def parse_unsigned_pdu(
         room_id=_room_id(pdu, event_type, event_id, version),
         type=event_type,
         sender=_parse_sender(pdu.get("sender")),
-        state_key=_parse_text(pdu["state_key"], "state_key") if "state_key" in pdu else None,
+        state_key=_parse_text(pdu["state_key"], "state_key", version.state_key_bytes_max)
+        if "state_key" in pdu
+        else None,
         content=content,
         prev_events=_parse_references(
             pdu.get("prev_events"), "prev_events", PDU_BYTES_MAX if historic else PREV_EVENTS_MAX, version
@@ -184,11 +186,11 @@ def _parse_event_id(value: JSON, path: str) -> EventID:
         raise Malformed(error.reason, path) from error
 
 
-def _parse_text(value: JSON, path: str) -> str:
+def _parse_text(value: JSON, path: str, most: int = ID_BYTES_MAX) -> str:
     if not isinstance(value, str):
         raise Malformed("This must be a string.", path)
-    if not fits_id(value):
-        raise Malformed(f"This is longer than {ID_BYTES_MAX} bytes.", path, "M_TOO_LARGE")
+    if not fits_id(value, most):
+        raise Malformed(f"This is longer than {most} bytes.", path, "M_TOO_LARGE")
     # NOTSPEC: no NUL, which PostgreSQL cannot hold in text and no event in use has in its type or state key.
     if "\0" in value:
         raise Malformed("This must not hold the character NUL.", path)

@@ -4,8 +4,8 @@ Room versions as data: each is a diff of the one before.
 Spec: rooms#feature-matrix
 """
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from attrs import evolve, field, frozen
 
@@ -34,6 +34,8 @@ class AuthRules:
     """Since v12: creators stand above every power level."""
     room_id_is_create_hash: bool = False
     """Since v12: the room ID is the ID of the create event, which is in no auth_events."""
+    state_key_rule: Callable[[Any, Any], Any] | None = None
+    """What a proposal asks of an event with a state key (the event, its situation), in the place of v12's rule 9."""
 
 
 @frozen(eq=False)
@@ -77,6 +79,8 @@ class RoomVersion:
     """Since v11: what a redaction redacts is in its content."""
     redactions_applied_on_receipt: bool = True
     """Since v3 false: a redaction is carried out only after the receiving server has checked the power level itself."""
+    state_key_bytes_max: int = 255
+    """How long a state key may be."""
     stable: bool = True
 
 
@@ -167,6 +171,12 @@ V12: Final = evolve(
 
 ROOM_VERSIONS: Final = {version.id: version for version in (V1, V2, V3, V4, V5, V6, V7, V8, V9, V10, V11, V12)}
 DEFAULT_ROOM_VERSION: Final = V12
+
+
+def register(version: RoomVersion) -> None:
+    """The version of a proposal is known; a second time nothing happens."""
+    assert not version.stable, "what the specification has stands above"
+    assert ROOM_VERSIONS.setdefault(version.id, version) is version, f"there is another {version.id}"
 
 
 def parse_room_version(text: object) -> RoomVersion:

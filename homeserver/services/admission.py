@@ -4,8 +4,8 @@ What is written when events enter a room: one function for local events, for tho
 The decisions are made before; the write only refuses when the room has moved on since.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from attrs import evolve, field, frozen
 
@@ -40,12 +40,17 @@ class RoomMoved(Exception):
     """Another writer was quicker in this room: what was decided must be decided again."""
 
 
+Witness: TypeAlias = Callable[[Write, TimelineEvent], None]
+"""Told of an event that is about to be redacted, in the same transaction."""
+
+
 @frozen
 class Redaction:
     """A redaction that is carried out: *target* loses what the room version does not protect."""
 
     target: TimelineEvent
     by: EventID
+    witnesses: Sequence[Witness] = ()
 
 
 @frozen
@@ -169,9 +174,9 @@ def _admit(tx: Write, request: Append, admission: Admission) -> None:
     # What resolution changed beside the event itself has no event in the timeline to show it.
     if any(current is not entry for current in admission.changes.values()):
         tx.log(STATE, request.room_id)
+    relate(tx, request.room_nid, entry)
     for redaction in admission.redactions:
         carry_out(tx, redaction)
-    _relate(tx, request.room_nid, entry)
     for event_id in admission.missing:
         backward_extremities.insert(tx, request.room_nid, event_id, ordering_at(position))
     if admission.relayed:
@@ -217,13 +222,16 @@ def _log_remote_member(tx: Write, request: Append, key: StateKey, current: Timel
 def carry_out(tx: Write, redaction: Redaction) -> None:
     """The target is kept only as far as redaction leaves it.  Spec: client-server-api#redactions"""
     event = redaction.target.event
+    for tell in redaction.witnesses:
+        tell(tx, redaction.target)
     pdu = encode_event(redact(event.pdu, event.version), event.version)
     events.redact(tx, redaction.target.nid, redaction.by, pdu)
     relations.forget(tx, redaction.target.nid)
     tx.log(REDACTED, event.event_id)
 
 
-def _relate(tx: Write, room_nid: int, entry: TimelineEvent) -> None:
+def relate(tx: Write, room_nid: int, entry: TimelineEvent) -> None:
+    """The event, if it has a place, is found by what it refers to."""
     event = entry.event
     relation = relation_of(event.content)
     if relation is not None and entry.ordering is not None:

@@ -4,8 +4,12 @@ Leaving, kicking, banning and unbanning, and forgetting a room.
 Spec: client-server-api#leaving-rooms
 """
 
+from collections.abc import Mapping
+from typing import Final
+
 from attrs import define
 
+from homeserver.core.canonical import JSON, JSONObject
 from homeserver.core.drafts import Draft
 from homeserver.core.events import Event
 from homeserver.core.identifiers import RoomID, ServerName, UserID, is_user_id, server_of
@@ -22,6 +26,8 @@ from homeserver.store import memberships
 from homeserver.store.database import Database
 from homeserver.store.memberships import Membership
 from homeserver.store.write import Write
+
+NOTHING: Final[Mapping[str, JSON]] = {}
 
 
 @define(eq=False)
@@ -58,19 +64,35 @@ class Departing:
             await self.timeline.member_guards.check(MemberChange(room_id, user_id, user_id, "leave"))
             await self.remote.leave(user_id, room_id, _servers_of(row), content)
 
-    async def kick(self, sender: UserID, room_id: RoomID, target: UserID, *, reason: str | None = None) -> None:
-        """The target is taken out of the room.  Raises NotInRoom, Forbidden."""
+    async def kick(
+        self,
+        sender: UserID,
+        room_id: RoomID,
+        target: UserID,
+        *,
+        reason: str | None = None,
+        more: Mapping[str, JSON] = NOTHING,
+    ) -> None:
+        """The target is taken out of the room; the event says *more*.  Raises NotInRoom, Forbidden."""
         membership = await self._membership(sender, room_id, target)
         if membership == "ban":
             raise Forbidden(f"{target} is banned; kicking would lift the ban.")
         if membership not in {"join", "invite", "knock"}:
             raise Forbidden(f"{target} is not in the room.")
-        await self._change(sender, room_id, target, "leave", reason)
+        await self._change(sender, room_id, target, "leave", reason, more)
 
-    async def ban(self, sender: UserID, room_id: RoomID, target: UserID, *, reason: str | None = None) -> None:
-        """The target is out of the room and cannot come back.  Raises NotInRoom, Forbidden."""
+    async def ban(
+        self,
+        sender: UserID,
+        room_id: RoomID,
+        target: UserID,
+        *,
+        reason: str | None = None,
+        more: Mapping[str, JSON] = NOTHING,
+    ) -> None:
+        """The target is out of the room and cannot come back; the event says *more*.  Raises NotInRoom, Forbidden."""
         await self._membership(sender, room_id, target)
-        await self._change(sender, room_id, target, "ban", reason)
+        await self._change(sender, room_id, target, "ban", reason, more)
 
     async def unban(self, sender: UserID, room_id: RoomID, target: UserID, *, reason: str | None = None) -> None:
         """The target may come back.  Raises NotInRoom, Forbidden."""
@@ -100,12 +122,18 @@ class Departing:
         return None if entry is None else entry.event
 
     async def _change(
-        self, sender: UserID, room_id: RoomID, target: UserID, membership: str, reason: str | None
+        self,
+        sender: UserID,
+        room_id: RoomID,
+        target: UserID,
+        membership: str,
+        reason: str | None,
+        more: Mapping[str, JSON] = NOTHING,
     ) -> None:
-        content = {"membership": membership}
+        content: JSONObject = {**more, "membership": membership}
         if reason is not None:
             content["reason"] = reason
-        await self.timeline.send(room_id, Draft("m.room.member", sender, dict(content), target))
+        await self.timeline.send(room_id, Draft("m.room.member", sender, content, target))
 
 
 def _servers_of(row: Membership) -> list[ServerName]:

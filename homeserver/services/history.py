@@ -18,7 +18,8 @@ from homeserver.core.log import STORED
 from homeserver.core.resolution.conflict import changes_between
 from homeserver.core.timeline import Ordering, Status, TimelineEvent, free_places, position_of
 from homeserver.core.verdicts import Denied
-from homeserver.services.admission import Redaction, carry_out, event_row
+from homeserver.services.admission import Redaction, carry_out, event_row, relate
+from homeserver.services.companions import Beside, Companion, beside
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.live_rooms import LiveRoom, LiveRooms
 from homeserver.services.redactions import Redactions
@@ -69,6 +70,7 @@ class _Placement:
     missing: Collection[EventID] = ()
     redactions: Sequence[Redaction] = ()
     redaction_waits: bool = False
+    beside: Sequence[Beside] = ()
 
 
 @define(eq=False)
@@ -80,6 +82,7 @@ class History:
     live_rooms: LiveRooms
     states: RoomStates
     redactions: Redactions
+    companions: list[Companion] = field(factory=list)
 
     async def missing(self, room_id: RoomID, before: Ordering | None = None) -> list[MissingEvent]:
         """
@@ -147,6 +150,7 @@ class History:
                 unknown,
                 [*await self.redactions.by(event, state_before), *await self.redactions.of(stretch.room.nid, entry)],
                 await self.redactions.waits(event),
+                beside(self.companions, entry),
             ),
         )
         stretch.at = state_before
@@ -198,8 +202,11 @@ def _place(tx: Write, placement: _Placement) -> int:
     backward_extremities.remove(tx, placement.room_nid, [entry.event_id])
     for event_id in placement.missing:
         backward_extremities.insert(tx, placement.room_nid, event_id, placement.ordering)
+    relate(tx, placement.room_nid, entry)
     for redaction in placement.redactions:
         carry_out(tx, redaction)
     if placement.redaction_waits and entry.event.redacts is not None:
         waiting_redactions.insert(tx, entry.event.redacts, entry.event_id)
+    for write in placement.beside:
+        write(tx, placement.room_nid, entry)
     return nid

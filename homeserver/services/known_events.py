@@ -119,7 +119,7 @@ class KnownEvents:
             for room in (await self.database.read(rooms.by_nids, list(unknown))).values():
                 if room.version is not None:
                     self._versions[room.nid] = ROOM_VERSIONS[room.version]
-        return [self.cached(row.event_id) or self.remember(_revived(row, self._versions[row.room_nid])) for row in rows]
+        return [self.cached(row.event_id) or self.remember(revived(row, self._versions[row.room_nid])) for row in rows]
 
     def remember(self, event: TimelineEvent) -> TimelineEvent:
         """The stored *event* is in memory; the same object as before if it was there already."""
@@ -167,7 +167,8 @@ class KnownEvents:
                 self.forget(EventID(entry.subject))
 
 
-def _revived(row: StoredEvent, version: RoomVersion) -> TimelineEvent:
+def revived(row: StoredEvent, version: RoomVersion) -> TimelineEvent:
+    """The event that was stored as *row* in a room of *version*."""
     transaction = None
     if row.device_id is not None and row.txn_id is not None:
         transaction = Transaction(row.device_id, row.txn_id)

@@ -125,12 +125,18 @@ class Sending:
         return await self.timeline.send(room_id, draft, extras.besides)
 
     async def redact(
-        self, caller: Caller, room_id: RoomID, event_id: EventID, transaction_id: str, content: JSONObject
+        self,
+        caller: Caller,
+        room_id: RoomID,
+        event_id: EventID,
+        transaction_id: str | None,
+        content: JSONObject,
+        besides: Sequence[Beside] = (),
     ) -> EventID:
         """
         The event has lost what the room version does not protect; answers the ID of the redaction.
 
-        Raises NotInRoom, NotFound, Forbidden.
+        *besides* is written with it.  Raises NotInRoom, NotFound, Forbidden.
         """
         await self._require_may_redact(caller, room_id, event_id)
         draft = Draft(
@@ -140,7 +146,7 @@ class Sending:
             redacts=event_id,
             transaction=_transaction(caller, transaction_id),
         )
-        return await self.timeline.send(room_id, draft)
+        return await self.timeline.send(room_id, draft, besides)
 
     async def _require_may_redact(self, caller: Caller, room_id: RoomID, event_id: EventID) -> None:
         user_id = caller.user_id

@@ -8,8 +8,9 @@ from homeserver.core.versions import DEFAULT_ROOM_VERSION, ROOM_VERSIONS
 
 
 def _is_room_version(_: Any, attribute: "Attribute[str]", version: str) -> None:
-    if version not in ROOM_VERSIONS:
-        raise ValueError(f"{attribute.name} must be one of {', '.join(ROOM_VERSIONS)}")
+    stable = [each.id for each in ROOM_VERSIONS.values() if each.stable]
+    if version not in stable:
+        raise ValueError(f"{attribute.name} must be one of {', '.join(stable)}")
 
 
 @frozen

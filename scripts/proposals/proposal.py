@@ -22,6 +22,7 @@ from federation.http.federation_client import FederationClient
 from federation.services.destinations import Destinations
 from homeserver.core.canonical import JSON
 from homeserver.core.identifiers import RoomID, ServerName
+from homeserver.core.versions import RoomVersion, register
 from homeserver.http.client.send_options import SendDetour, SendOption
 from homeserver.services.account_data import AccountData
 from homeserver.services.client_events import ClientEvents
@@ -143,6 +144,8 @@ class Proposal:
     skipped: Sequence[Callable[[ServerName, RoomID], None]] = ()
     """Called when another server is not sent some events of a room."""
     capabilities: Mapping[str, JSON] = field(factory=dict)
+    room_versions: Sequence[RoomVersion] = ()
+    """Known from then on."""
     chores: Sequence[Chore] = ()
     """Done now and then."""
     belongings: Sequence[AccountBelongings] = ()
@@ -159,6 +162,8 @@ def proposals_on(ground: Ground) -> Proposal:
     for proposal in every:
         ground.send_options.extend(proposal.send_options)
         ground.unsigned.extend(proposal.unsigned)
+        for version in proposal.room_versions:
+            register(version)
     return Proposal(
         features={name: there for proposal in every for name, there in proposal.features.items()},
         endpoints=[endpoint for proposal in every for endpoint in proposal.endpoints],
@@ -173,6 +178,7 @@ def proposals_on(ground: Ground) -> Proposal:
         capabilities={name: each for proposal in every for name, each in proposal.capabilities.items()},
         belongings=[each for proposal in every for each in proposal.belongings],
         subscribed_threads=[each for proposal in every for each in proposal.subscribed_threads],
+        room_versions=[version for proposal in every for version in proposal.room_versions],
         chores=[chore for proposal in every for chore in proposal.chores],
         well_known={name: each for proposal in every for name, each in proposal.well_known.items()},
     )

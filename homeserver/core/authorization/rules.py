@@ -61,12 +61,25 @@ def _check_member_sends(event: Event, situation: Situation) -> Verdict:
     if not situation.levels.may_send(event.sender, event.type, event.is_state):
         return Denied("sender.power_level")
     # Rule 9.
-    if event.state_key is not None and event.state_key.startswith("@") and event.state_key != event.sender:
-        return Denied("state_key.another_user")
+    verdict = _check_state_key(event, situation)
+    if not verdict:
+        return verdict
     # Rule 10.
     if event.type == "m.room.power_levels":
         return check_power_levels(event, situation)
     # Until v2, rule 11: redactions.
     if event.type == "m.room.redaction" and event.version.auth.redaction_by_server_of_event:
         return check_legacy_redaction(event, situation)
+    return ALLOWED
+
+
+def _check_state_key(event: Event, situation: Situation) -> Verdict:
+    if event.state_key is None:
+        return ALLOWED
+    proposed = situation.rules.state_key_rule
+    if proposed is not None:
+        verdict: Verdict = proposed(event, situation)
+        return verdict
+    if event.state_key.startswith("@") and event.state_key != event.sender:
+        return Denied("state_key.another_user")
     return ALLOWED

@@ -4,13 +4,15 @@ Membership of rooms.
 Spec: client-server-api#room-membership
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from attrs import field, frozen
 
-from homeserver.core.canonical import JSONObject
+from homeserver.core.canonical import JSON, JSONObject
 from homeserver.core.identifiers import RoomAlias, RoomID, ServerName, UserID, parse_server_name
 from homeserver.core.malformed import Malformed
+from homeserver.http.client.send_options import RemovalOption
+from homeserver.http.incoming import Incoming
 from homeserver.http.operation import operation
 from homeserver.http.replies import Empty
 from homeserver.services.aliases import Aliases
@@ -81,6 +83,7 @@ class MembershipEndpoints:
     addresses: AddressInviting | None = None
     """Invites by address; None: this server asks no identity server."""
     exchanging: Exchanging | None = None
+    removal_options: Sequence[RemovalOption] = ()
 
     @operation("getJoinedRooms")
     async def joined_rooms(self, caller: Caller) -> JSONObject:
@@ -141,15 +144,17 @@ class MembershipEndpoints:
         return Empty()
 
     @operation("kick")
-    async def kick(self, caller: Caller, room_id: RoomID, body: TargetBody) -> Empty:
+    async def kick(self, caller: Caller, room_id: RoomID, body: TargetBody, incoming: Incoming) -> Empty:
         """The user is out of the room.  Raises NotInRoom, Forbidden."""
-        await self.departing.kick(caller.user_id, room_id, body.user_id, reason=body.reason)
+        more = self._removal_fields(incoming)
+        await self.departing.kick(caller.user_id, room_id, body.user_id, reason=body.reason, more=more)
         return Empty()
 
     @operation("ban")
-    async def ban(self, caller: Caller, room_id: RoomID, body: TargetBody) -> Empty:
+    async def ban(self, caller: Caller, room_id: RoomID, body: TargetBody, incoming: Incoming) -> Empty:
         """The user is out of the room and cannot come back.  Raises NotInRoom, Forbidden."""
-        await self.departing.ban(caller.user_id, room_id, body.user_id, reason=body.reason)
+        more = self._removal_fields(incoming)
+        await self.departing.ban(caller.user_id, room_id, body.user_id, reason=body.reason, more=more)
         return Empty()
 
     @operation("unban")
@@ -157,6 +162,11 @@ class MembershipEndpoints:
         """The user may come back.  Raises NotInRoom, Forbidden."""
         await self.departing.unban(caller.user_id, room_id, body.user_id, reason=body.reason)
         return Empty()
+
+    def _removal_fields(self, incoming: Incoming) -> Mapping[str, JSON]:
+        body = incoming.json()
+        assert isinstance(body, dict), "the endpoint's own body was read from it"
+        return {name: value for each in self.removal_options for name, value in each.fields(body).items()}
 
     async def _invite_address(self, caller: Caller, room_id: RoomID, body: InviteBody) -> None:
         if self.addresses is None:

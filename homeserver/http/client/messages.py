@@ -4,7 +4,8 @@ The timelines of rooms.
 Spec: client-server-api#getting-events-for-a-room
 """
 
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal, Protocol
 
 from attrs import frozen
 
@@ -13,6 +14,8 @@ from homeserver.core.filters import EVERYTHING, EventFilter, parse_event_filter
 from homeserver.core.identifiers import EventID, RoomID
 from homeserver.core.malformed import Malformed
 from homeserver.core.sync_tokens import PaginationToken, parse_pagination_token
+from homeserver.http.client.send_options import Parameters
+from homeserver.http.incoming import Incoming
 from homeserver.http.operation import operation
 from homeserver.http.replies import Raw, encode
 from homeserver.services.callers import Caller
@@ -41,11 +44,19 @@ FilterText = Annotated[EventFilter, parse_filter_text]
 Token = Annotated[PaginationToken, parse_pagination_token]
 
 
+class EventDetour(Protocol):
+    """One proposal's query parameters, with which an event is shown in another way."""
+
+    async def answer(self, caller: Caller, room_id: RoomID, event_id: EventID, query: Parameters) -> object | None:
+        """What the client is told instead; None: the query does not ask for it.  Raises Malformed, Refusal."""
+
+
 @frozen
 class MessageEndpoints:
     """What was sent to a room."""
 
     messages: Messages
+    detours: Sequence[EventDetour] = ()
 
     @operation("getRoomEvents")
     async def room_events(
@@ -74,8 +85,12 @@ class MessageEndpoints:
         return await self.messages.context(caller, room_id, event_id, limit, filter)
 
     @operation("getOneRoomEvent")
-    async def one_room_event(self, caller: Caller, room_id: RoomID, event_id: EventID) -> Raw:
+    async def one_room_event(self, caller: Caller, room_id: RoomID, event_id: EventID, incoming: Incoming) -> object:
         """An event.  Raises NotFound."""
+        for detour in self.detours if incoming.query else ():
+            answer = await detour.answer(caller, room_id, event_id, incoming.query)
+            if answer is not None:
+                return answer
         event: JSON = await self.messages.event(caller, room_id, event_id)
         return Raw(encode(event))
 

@@ -1,4 +1,4 @@
-"""Query parameters by which proposals change what sending an event means."""
+"""What proposals add to requests that send events: query parameters, and members of bodies."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol, TypeAlias
@@ -6,8 +6,9 @@ from typing import Protocol, TypeAlias
 from attrs import field, frozen
 
 from homeserver.core.canonical import JSON, JSONObject
-from homeserver.core.identifiers import RoomID
+from homeserver.core.identifiers import EventID, RoomID
 from homeserver.services.callers import Caller
+from homeserver.services.companions import Beside
 
 
 @frozen
@@ -43,6 +44,20 @@ class SendDetour(Protocol):
 
     async def answer(self, request: SendRequest, query: Parameters) -> object | None:
         """What the client is told instead; None: the query does not ask for it.  Raises Malformed, Refusal."""
+
+
+class RedactOption(Protocol):
+    """One proposal's members of the body of a redaction."""
+
+    async def besides(self, room_id: RoomID, event_id: EventID, body: JSONObject) -> Sequence[Beside]:
+        """What is written with the redaction of the event.  Raises Malformed."""
+
+
+class RemovalOption(Protocol):
+    """One proposal's members of the body of a kick or ban."""
+
+    def fields(self, body: JSONObject) -> Mapping[str, JSON]:
+        """What of the body is in the member event too.  Raises Malformed."""
 
 
 def with_options(request: SendRequest, options: Iterable[SendOption], query: Parameters) -> SendRequest:

@@ -11,7 +11,7 @@ from attrs import frozen
 from homeserver.core.canonical import INTEGER_MAX, JSONObject
 from homeserver.core.identifiers import EventID, RoomID
 from homeserver.core.malformed import Malformed
-from homeserver.http.client.send_options import SendDetour, SendOption, SendRequest, with_options
+from homeserver.http.client.send_options import RedactOption, SendDetour, SendOption, SendRequest, with_options
 from homeserver.http.incoming import Incoming
 from homeserver.http.operation import operation
 from homeserver.http.replies import Raw
@@ -28,6 +28,7 @@ class SendingEndpoints:
     presence: PresenceBoard
     options: Sequence[SendOption] = ()
     detours: Sequence[SendDetour] = ()
+    redact_options: Sequence[RedactOption] = ()
 
     @operation("sendMessage")
     async def send_message(
@@ -68,7 +69,8 @@ class SendingEndpoints:
     ) -> Raw:
         """The event has lost its content.  Raises NotInRoom, NotFound, Forbidden."""
         content: JSONObject = {"reason": body["reason"]} if isinstance(body.get("reason"), str) else {}
-        return _sent(await self.sending.redact(caller, room_id, event_id, txn_id, content))
+        besides = [write for each in self.redact_options for write in await each.besides(room_id, event_id, body)]
+        return _sent(await self.sending.redact(caller, room_id, event_id, txn_id, content, besides))
 
     async def _detour(self, request: SendRequest, incoming: Incoming) -> object | None:
         for detour in self.detours if incoming.query else ():

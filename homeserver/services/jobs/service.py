@@ -1,6 +1,6 @@
 """Finds jobs that are to be done, does them a few at a time, and tells how they are."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 import structlog
@@ -9,6 +9,7 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from homeserver.core.canonical import JSONObject
 from homeserver.core.identifiers import UserID
+from homeserver.core.log import JOB, LogEntry
 from homeserver.services.clock import Clock, now_ms
 from homeserver.services.housekeeping import Chore
 from homeserver.services.jobs.settings import JobSettings
@@ -85,6 +86,11 @@ class Jobs:
         )
         self._look()
         return job
+
+    def follow(self, entries: Sequence[LogEntry]) -> None:
+        """What was queued together with something else need not wait until somebody looks."""
+        if any(entry.kind == JOB for entry in entries):
+            self._look()
 
     async def by_id(self, nid: int) -> StoredJob:
         """The job as it is now.  Raises NotFound."""

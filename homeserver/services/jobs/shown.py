@@ -17,12 +17,12 @@ class ShownJob:
 
     job_id: int
     kind: str
-    """``delete_room``, ``purge_history`` or ``retention``."""
+    """``delete_room``, ``purge_history``, ``retention``, ``redact_related`` or ``redact_member``."""
     subject: str
     """What it is about, as a room ID."""
     state: State
     done: int
-    """How much of it is done, in whatever it works on: events, members."""
+    """How much of it is done, in whatever it works on: events, members, users."""
     created_ms: int
     total: int | None = None
     """How much there is to do; left out: nobody knows yet."""
