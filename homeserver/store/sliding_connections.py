@@ -54,6 +54,7 @@ class StoredConnection:
 
     nid: int
     name: ConnectionName
+    used_ms: int
     generations: Generations
     rooms: Sequence[StoredRoom]
 
@@ -140,10 +141,10 @@ def by_nid(tx: Connection, nid: int) -> StoredConnection | None:
     row = _BY_NID.first(tx, nid=nid)
     if row is None:
         return None
-    _, user_id, device_id, conn_id, _, settled, latest, memory, pending = row
+    _, user_id, device_id, conn_id, used_ms, settled, latest, memory, pending = row
     rooms = [StoredRoom(*each) for each in _ROOMS.all(tx, nid=nid)]
     return StoredConnection(
-        nid, ConnectionName(user_id, device_id, conn_id), Generations(settled, latest, memory, pending), rooms
+        nid, ConnectionName(user_id, device_id, conn_id), used_ms, Generations(settled, latest, memory, pending), rooms
     )
 
 

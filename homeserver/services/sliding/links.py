@@ -29,6 +29,8 @@ from homeserver.store.write import Write
 
 ROOMS_MAX: Final = 1_000_000
 """Rooms of all connections in memory together."""
+WRITTEN_EVERY_MS: Final = 3_600_000
+"""A connection that is in use is written that often, lest it be forgotten."""
 LONG: Final = 200
 """Rooms from which on a write takes long."""
 
@@ -106,6 +108,8 @@ class Link:
     sent: dict[int, Sent]
     latest: int
     pending: Step | None
+    used_ms: int = 0
+    """When it was last written."""
     turn: int = 0
     """Counts requests: one that another has followed upon is of no use to anybody."""
     lists: object = None
@@ -162,7 +166,11 @@ class Links:
                 self._known.pop(link.nid, None)
                 raise UnknownPos
             link.latest = latest
-        link.pending = step
+        link.pending, link.used_ms = step, now
+
+    def is_overdue(self, link: Link) -> bool:
+        """Whether it must be written that the connection is in use, though nothing of it is something else."""
+        return now_ms(self.clock) - link.used_ms > WRITTEN_EVERY_MS
 
     def _remember(self, link: Link) -> None:
         is_new = self._known.get(link.nid) is not link
@@ -201,7 +209,8 @@ def _link(stored: StoredConnection) -> Link:
     if generations.latest != generations.settled:
         step = orjson.loads(generations.pending)
         pending = Step({room.room_nid: _sent(room) for room in _rooms(step)}, _memory(step["memory"]))
-    return Link(stored.nid, stored.name, generations.settled, memory, sent, generations.latest, pending)
+    settled, latest = generations.settled, generations.latest
+    return Link(stored.nid, stored.name, settled, memory, sent, latest, pending, stored.used_ms)
 
 
 def _advance(tx: Write, nid: int, generation: int, pending: str, now: int) -> int | None:

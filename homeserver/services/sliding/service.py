@@ -160,7 +160,7 @@ class SlidingSync:
             elif request.pos is not None:
                 # Nothing was said: the client may as well stay where it was, and nothing need be written.
                 upto = request.pos.since
-        elif link.nid == 0:
+        elif self.links.is_overdue(link):
             await self.links.keep(link, answer.step)
             generation = link.latest
         body: JSONObject = {"pos": str(SlidingToken(upto, link.nid, generation)), **answer.body}

@@ -4,7 +4,9 @@ from typing import Any
 
 from homeserver.core.identifiers import DeviceID, RoomID, UserID
 from homeserver.core.log import ACCOUNT_DATA
+from homeserver.services.clock import now_ms
 from homeserver.services.refusals import UnknownPos
+from homeserver.services.sliding.links import forget_connections
 from homeserver.services.sliding.settings import SlidingSettings
 from homeserver.store import account_data
 from homeserver.store.write import Write
@@ -572,6 +574,26 @@ class ConnectionTests(SlidingCase):
             await client.sync()
 
         self.assertEqual(generation, client.pos and client.pos.rsplit("_", 1)[1])
+
+    async def test_a_connection_in_use_is_not_forgotten(self) -> None:
+        """Though nothing of it changes for weeks."""
+        (room_id,) = await self.rooms(1)
+        chore = forget_connections(SlidingSettings(connections_kept_days=15))
+        client = self.client(device=DeviceID(""))
+        await client.sync()
+        for number in range(4):
+            self.sync.clock.advance(10 * 86_400)
+            await self.sync.say(room_id, DAVE, f"{number}")
+            await client.sync()
+            await self.database.write(
+                forget_connections(SlidingSettings(connections_kept_days=15)), now_ms(self.sync.clock)
+            )
+        self.restart()
+        client.services = self.sliding
+        said = await self.sync.say(room_id, DAVE, "last")
+        await client.sync()
+
+        self.assertEqual(said, client.timelines[room_id][-1])
 
     async def test_waiting_until_something_happens(self) -> None:
         """Who waits is answered by a message, and not by what happens elsewhere."""
