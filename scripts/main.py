@@ -1,19 +1,21 @@
-"""The ``folkmoot`` command."""
+"""
+The ``folkmoot`` command.
 
-from scripts import lean  # noqa: F401, I001  (before anything loads structlog)
+Each sub-command loads what it needs when it runs: those of administrators, who may use them one after the other, need
+nothing of the server.
+"""
 
 import os
 import sys
-from importlib.metadata import version as version_of
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from conf.appservices import read_registrations
-from conf.reading import SettingsError, read_settings
-from conf.reference import render_reference
-from conf.settings import Settings
 from scripts.administration.group import admin
+
+if TYPE_CHECKING:
+    from conf.settings import Settings
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 SETTINGS_FILE = click.Path(dir_okay=False, path_type=Path)
@@ -42,6 +44,8 @@ def serve(file: Path | None) -> None:
     SIGTERM and Ctrl-C stop it once every request that it has accepted is answered. SIGHUP makes it read its TLS
     certificates again and reopen its log file.
     """
+    from scripts import lean  # noqa: F401  (before anything loads structlog)
+
     settings = _settings(file)
     from scripts.running import run  # installs the reactor, which other commands do without
 
@@ -56,6 +60,8 @@ def print_settings() -> None:
     What is printed is a settings file itself: `folkmoot settings > folkmoot.yaml` is a good start. Keep what you
     change, and leave out the rest.
     """
+    from conf.reference import render_reference
+
     click.echo(render_reference(), nl=False)
 
 
@@ -112,11 +118,16 @@ main.add_command(admin)
 @main.command()
 def version() -> None:
     """Print the version of this program."""
+    from importlib.metadata import version as version_of
+
     click.echo(f"Folkmoot {version_of('folkmoot')}")
 
 
-def _settings(file: Path | None, *, with_registrations: bool = False) -> Settings:
+def _settings(file: Path | None, *, with_registrations: bool = False) -> "Settings":
     """*with_registrations*: those of application services that the settings name are looked into, too."""
+    from conf.appservices import read_registrations
+    from conf.reading import SettingsError, read_settings
+
     try:
         settings = read_settings(file, os.environ)
         if with_registrations:

@@ -787,8 +787,8 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
         (server_notices.user_id,),
     )
     parts.push_async_callback(accounts.stop)
-    notice_rounds = NoticeRounds(database, server_notices)
-    parts.push_async_callback(notice_rounds.stop)
+    notice_rounds = NoticeRounds(database, server_notices, jobs)
+    jobs.add_kind(notice_rounds)
     about = About(name, version("folkmoot"), python_version(), settings.database.url.partition(":")[0], now_ms(reactor))
     administration = (
         UserEndpoints(accounts, standing),

@@ -32,6 +32,7 @@ from homeserver.services.administration.standing import Standing
 from homeserver.services.administration.statistics import About, Statistics
 from homeserver.services.administration.whois import WhoIs
 from homeserver.services.capabilities import Capabilities
+from homeserver.services.jobs.service import Jobs
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.log_tail import LogTail
 from homeserver.services.memberships import Memberships
@@ -87,6 +88,9 @@ class AdministrationCase(DatabaseCase):
             accounts.appservices,
             (LOUD,),
         )
+        self.jobs = Jobs(self.database, clock, "here")
+        notice_rounds = NoticeRounds(self.database, self.notices, self.jobs)
+        self.jobs.add_kind(notice_rounds)
         administration = (
             UserEndpoints(self.every_account, standing),
             PossessionEndpoints(Possessions(self.database, clock, sessions, accounts.devices, memberships)),
@@ -94,7 +98,7 @@ class AdministrationCase(DatabaseCase):
             AdminReportEndpoints(Reports(self.database, KnownEvents(self.database))),
             ServerEndpoints(
                 Statistics(self.database, clock, About(HERE, "1.0", "3.11", self.kind, 0)),
-                NoticeRounds(self.database, self.notices),
+                notice_rounds,
             ),
             ActionEndpoints(self.actions),
         )

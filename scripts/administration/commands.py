@@ -1,7 +1,8 @@
 """
 ``folkmoot admin``: one command an operation, made from the description of the API that this very program serves.
 
-What an operation takes is said once, where it is served; here it only becomes arguments and options.
+What an operation takes is said once, where it is served; here it only becomes arguments and options.  What only some
+commands need, they load themselves.
 """
 
 import json
@@ -9,20 +10,15 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from importlib.metadata import version
 from typing import Any, Final
 
 import click
-from attrs import define, field, frozen
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from attrs import define, field
 
-from homeserver.http.admin.description import describe
 from scripts.administration import credentials
 from scripts.administration.client import PREFIX, AdminClient, Refused, path_of
-from scripts.administration.display import show
-from scripts.administration.endpoints import ENDPOINTS
-from scripts.administration.parameters import Given, Schema, parameters_of, resolved
+from scripts.administration.operations import Operation, operations
+from scripts.administration.parameters import Given, parameters_of
 
 ALIASES: Final[Mapping[str, tuple[str, Mapping[str, Any], str]]] = {
     "users unlock": ("users lock", {"locked": False}, "A locked account can be used again."),
@@ -45,8 +41,6 @@ GROUPS: Final[Mapping[str, str]] = {
     "destinations": "Other servers.",
 }
 FOLLOW_SECONDS: Final = 0.5
-_ASKED_BEFORE: Final = frozenset({"deactivateUser", "sendNoticeToAll", "deleteRoom", "purgeHistory"})
-"""What is hard to take back, beside all that deletes."""
 
 
 @define
@@ -76,45 +70,6 @@ class Session:
         if self._server_name is None:
             self._server_name = str(self.client().ask("GET", f"{PREFIX}/version")["server_name"])
         return f"@{name}:{self._server_name}"
-
-
-@frozen
-class Operation:
-    """One operation of the API."""
-
-    method: str
-    path: str
-    described: Mapping[str, Any]
-    schemas: Mapping[str, Schema]
-
-    @property
-    def answer(self) -> Schema:
-        """The schema of what it answers."""
-        return resolved(self.described["responses"]["200"]["content"]["application/json"]["schema"], self.schemas)
-
-    @property
-    def columns(self) -> list[str]:
-        """Of the list that it answers; empty: it answers no list."""
-        items = self.answer.get("properties", {}).get("items", {}).get("items")
-        return [] if items is None else list(resolved(items, self.schemas).get("properties", {}))
-
-    @property
-    def is_asked_before(self) -> bool:
-        """Whether it is hard to take back."""
-        return self.method == "DELETE" or self.described["operationId"] in _ASKED_BEFORE
-
-
-def operations() -> dict[str, Operation]:
-    """All operations, by the words of their commands."""
-    description: Any = describe(ENDPOINTS, version("folkmoot"))
-    found = {}
-    # In the order in which the modules are named, not the paths.
-    for path, methods in description["paths"].items():
-        for method, described in methods.items():
-            if "x-command" in described:
-                schemas = description["components"]["schemas"]
-                found[described["x-command"]] = Operation(method.upper(), path, described, schemas)
-    return found
 
 
 def add_commands(group: click.Group) -> None:
@@ -147,7 +102,7 @@ def _command(operation: Operation, fixed: Mapping[str, Any], about: str | None, 
         extra.append(click.Option(["--all", "whole"], is_flag=True, help="Show all pages."))
     if operation.is_asked_before:
         extra.append(click.Option(["--yes", "-y", "sure"], is_flag=True, help="Do not ask whether you are sure."))
-    if _is_followed(operation):
+    if operation.is_followed:
         extra.append(
             click.Option(["--wait/--no-wait", "wait"], default=True, help="Show how far it is until it is done.")
         )
@@ -195,7 +150,9 @@ def _run(
     if as_json or session.as_json:
         click.echo(json.dumps(answer, ensure_ascii=False, indent=2))
     else:
-        show(Console(), answer, operation.columns)
+        from scripts.administration.display import show
+
+        show(answer, operation.columns)
     if wait and answer.get("state") in {"failed", "cancelled"}:
         click.get_current_context().exit(1)
 
@@ -219,31 +176,27 @@ def _all_pages(client: AdminClient, path: str, query: Mapping[str, Any], first: 
     return {"items": items, "total": first["total"]}
 
 
-def _is_followed(operation: Operation) -> bool:
-    """Whether what it begins goes on in the background: a job, or a notice to everybody."""
-    properties = operation.answer.get("properties", {})
-    return operation.method != "GET" and ("job_id" in properties or {"running", "total"} <= properties.keys())
-
-
 def _followed(client: AdminClient, answer: Any) -> Any:
     """What became of something that goes on in the background, shown while it does."""
-    path = f"{PREFIX}/jobs/{answer['job_id']}" if "job_id" in answer else f"{PREFIX}/notices"
+    path = f"{PREFIX}/jobs/{answer['job_id']}"
     with _progress() as progress:
         bar = progress.add_task("Working", total=None)
         while True:
-            done = answer["done"] if "done" in answer else answer.get("sent", 0) + answer.get("failed", 0)
-            progress.update(bar, description=_phase(answer), completed=done, total=answer.get("total"))
-            if not answer.get("running", answer.get("state") in {"queued", "running"}):
+            progress.update(bar, description=_phase(answer), completed=answer["done"], total=answer.get("total"))
+            if answer["state"] not in {"queued", "running"}:
                 return answer
             time.sleep(FOLLOW_SECONDS)
             answer = _asked(partial(client.ask, "GET", path))
 
 
 def _phase(answer: Mapping[str, Any]) -> str:
-    return str(answer.get("phase") or answer.get("state") or "working").replace("_", " ").capitalize()
+    return str(answer.get("phase") or answer["state"]).replace("_", " ").capitalize()
 
 
-def _progress() -> Progress:
+def _progress() -> Any:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

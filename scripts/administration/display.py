@@ -12,8 +12,9 @@ from rich.table import Table
 Schema = Mapping[str, Any]
 
 
-def show(console: Console, answer: Any, columns: Sequence[str] = ()) -> None:
+def show(answer: Any, columns: Sequence[str] = ()) -> None:
     """*answer* as a table; *columns*: those of a list, in their order (empty: whatever there is)."""
+    console = Console()
     if isinstance(answer, dict) and isinstance(answer.get("items"), list):
         _show_list(console, answer, columns)
     elif isinstance(answer, dict) and answer:

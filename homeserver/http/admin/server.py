@@ -6,8 +6,10 @@ from homeserver.core.canonical import JSONObject
 from homeserver.core.identifiers import EventID, UserID
 from homeserver.core.malformed import Malformed
 from homeserver.http.admin.rows import admin
-from homeserver.services.administration.notices import NoticeRounds, Round
+from homeserver.services.administration.notices import NoticeRounds
 from homeserver.services.administration.statistics import About, Counts, Statistics
+from homeserver.services.callers import Caller
+from homeserver.services.jobs.shown import ShownJob, shown_job
 
 
 @frozen
@@ -50,14 +52,14 @@ class ServerEndpoints:
         return SentNotice(await self.notices.send(user_id, _content(body)))
 
     @admin("sendNoticeToAll", "POST", "/notices", "notices send-all", body=True)
-    async def send_notice_to_all(self, body: NoticeBody) -> Round:
-        """All users are told something by the server.  Raises BadState, Malformed."""
-        return await self.notices.send_to_all(_content(body))
+    async def send_notice_to_all(self, caller: Caller, body: NoticeBody) -> ShownJob:
+        """All users are told something by the server, in the background.  Raises BadState, Malformed."""
+        return shown_job(await self.notices.send_to_all(_content(body), caller.user_id))
 
     @admin("showNotices", "GET", "/notices", "notices show")
-    async def show_notices(self) -> Round:
-        """How far the last notice to all users has come."""
-        return self.notices.round
+    async def show_notices(self) -> ShownJob:
+        """How far the last notice to all users has come.  Raises NotFound."""
+        return shown_job(await self.notices.last_round())
 
 
 def _content(body: NoticeBody) -> JSONObject:

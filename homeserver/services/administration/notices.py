@@ -7,22 +7,28 @@ Spec: client-server-api#server-notices
 from typing import Final, Protocol
 
 import structlog
-from attrs import define, field, frozen
-from twisted.internet.defer import CancelledError, Deferred
+from attrs import define, field
 
-from homeserver.core.account_queries import AccountQuery
+from homeserver.core.account_queries import AccountOutline, AccountQuery
 from homeserver.core.canonical import JSONObject, encode_json
 from homeserver.core.identifiers import EventID, UserID
 from homeserver.core.malformed import Malformed
-from homeserver.services.refusals import BadState, Refusal
+from homeserver.services.jobs.service import Jobs
+from homeserver.services.jobs.work import Step, Work
+from homeserver.services.refusals import BadState, NotFound, Refusal
 from homeserver.store import account_lists
 from homeserver.store.database import Database
-from homeserver.store.failures import DatabaseFailure
+from homeserver.store.jobs import StoredJob
+from homeserver.store.write import Write
 
 log = structlog.get_logger(__name__)
 
+NAME: Final = "send_notice"
+EVERYBODY: Final = "everybody"
+"""The subject of such jobs."""
 READ_AT_ONCE: Final = 200
 CONTENT_BYTES_MAX: Final = 32_768
+_PEOPLE: Final = AccountQuery(is_guest=False, deactivated=False)
 
 
 class Notices(Protocol):
@@ -36,94 +42,81 @@ class Notices(Protocol):
         """The user is told.  Raises Refusal, Malformed."""
 
 
-@frozen
-class Round:
-    """How far a notice to everybody has come."""
-
-    running: bool
-    sent: int
-    """Users who were told."""
-    failed: int
-    """Users who could not be told; the log says why."""
-    total: int
-    """Users who are to be told."""
-
-
-@define
-class _Going:
-    total: int
-    sent: int = 0
-    failed: int = 0
-    task: "Deferred[None] | None" = None
-
-
 @define(eq=False)
 class NoticeRounds:
     """
     Notices to one user, and to all: one such round at a time, told to living accounts that people log in to.
 
-    A round ends with the process: whoever was not told by then is not.
+    A round is a job, so that it outlives the process; who is being told when the process goes may be told twice.
+    Implements ``jobs.service.JobKind``.
     """
 
     database: Database
     notices: Notices
-    _going: _Going | None = field(init=False, default=None)
+    jobs: Jobs
+    name: str = field(init=False, default=NAME)
 
     async def send(self, user_id: UserID, content: JSONObject) -> EventID:
         """The user is told.  Raises NotFound, Malformed, BadState."""
         _check(content)
         return await self.notices.send(user_id, content)
 
-    async def send_to_all(self, content: JSONObject) -> Round:
-        """Everybody is being told.  Raises BadState while another round is under way; Malformed."""
+    async def send_to_all(self, content: JSONObject, by: UserID) -> StoredJob:
+        """
+        Everybody is being told; the same notice once more, while it is, changes nothing.
+
+        Raises BadState while another notice is under way; Malformed.
+        """
         _check(content)
-        if self._going is not None and self._going.task is not None:
+        job = await self.jobs.enqueue(NAME, EVERYBODY, {"content": content}, by)
+        if job.parameters["content"] != content:
             raise BadState("Another notice to everybody is still under way.")
-        going = self._going = _Going(0)
-        going.total = await self.database.scan(account_lists.count, _PEOPLE)
-        going.task = Deferred.fromCoroutine(self._tell_all(going, content))
-        return self.round
+        return job
 
-    @property
-    def round(self) -> Round:
-        """The round that is under way, or the last."""
-        going = self._going or _Going(0)
-        return Round(going.task is not None, going.sent, going.failed, going.total)
+    async def last_round(self) -> StoredJob:
+        """The round that is under way, or was the last.  Raises NotFound."""
+        found = await self.jobs.page(None, 1, subject=EVERYBODY)
+        if not found:
+            raise NotFound("Nothing was told to everybody lately.")
+        return found[0]
 
-    async def stop(self) -> None:
-        """Nobody is being told anything."""
-        if self._going is not None and self._going.task is not None:
-            self._going.task.cancel()
+    def may_cancel(self, job: StoredJob) -> bool:
+        """At any time: whoever was not told by then is not."""
+        return True
 
-    async def _tell_all(self, going: _Going, content: JSONObject) -> None:
-        after: tuple[str, str] | None = None
-        try:
-            while True:
-                rows = await self.database.scan(account_lists.page, _PEOPLE, after, READ_AT_ONCE)
-                for outline, _ in rows:
-                    if outline.appservice_id is None and outline.user_id != self.notices.user_id:
-                        await self._tell(going, outline.user_id, content)
-                    else:
-                        going.total -= 1
-                if len(rows) < READ_AT_ONCE:
-                    return
-                after = (rows[-1][0].user_id, rows[-1][0].user_id)
-        except (CancelledError, DatabaseFailure) as error:
-            log.warning("a notice did not reach everybody", sent=going.sent, total=going.total, reason=str(error))
-        finally:
-            going.task = None
+    def conclude(self, tx: Write, job: StoredJob, state: str) -> None:
+        """Nothing depends on it."""
 
-    async def _tell(self, going: _Going, user_id: UserID, content: JSONObject) -> None:
+    async def run(self, work: Work) -> JSONObject:
+        """Everybody was told, from where it was left."""
+        content = work.job.parameters["content"]
+        assert isinstance(content, dict), "it was checked"
+        if not work.place:
+            total = await self.database.scan(account_lists.count, _PEOPLE)
+            await work.note(Step(place={"after": None, "sent": 0, "failed": 0}, total=total))
+        while people := await self._people_after(work.place["after"]):
+            for person in people:
+                await self._tell(work, person, content)
+        return {"sent": work.place["sent"], "failed": work.place["failed"]}
+
+    async def _people_after(self, user_id: object) -> list[AccountOutline]:
+        after = None if user_id is None else (str(user_id), str(user_id))
+        return [outline for outline, _ in await self.database.scan(account_lists.page, _PEOPLE, after, READ_AT_ONCE)]
+
+    async def _tell(self, work: Work, person: AccountOutline, content: JSONObject) -> None:
+        place: JSONObject = {**work.place, "after": person.user_id}
+        if person.appservice_id is None and person.user_id != self.notices.user_id:
+            outcome = await self._outcome(person.user_id, content)
+            place[outcome] = int(str(place[outcome])) + 1
+        await work.note(Step(1, place=place))
+
+    async def _outcome(self, user_id: UserID, content: JSONObject) -> str:
         try:
             await self.notices.send(user_id, content)
         except (Refusal, Malformed) as refusal:
-            going.failed += 1
             log.warning("a notice was not sent", user=user_id, reason=str(refusal))
-        else:
-            going.sent += 1
-
-
-_PEOPLE: Final = AccountQuery(is_guest=False, deactivated=False)
+            return "failed"
+        return "sent"
 
 
 def _check(content: JSONObject) -> None:

@@ -17,9 +17,9 @@ class ShownJob:
 
     job_id: int
     kind: str
-    """``delete_room``, ``purge_history``, ``retention``, ``redact_related`` or ``redact_member``."""
+    """``delete_room``, ``purge_history``, ``retention``, ``redact_related``, ``redact_member`` or ``send_notice``."""
     subject: str
-    """What it is about, as a room ID."""
+    """What it is about: a room ID, or ``everybody``."""
     state: State
     done: int
     """How much of it is done, in whatever it works on: events, members, users."""

@@ -2,7 +2,9 @@
 
 import json
 import stat
+import sys
 from pathlib import Path
+from subprocess import run
 from tempfile import TemporaryDirectory
 from typing import Any
 from unittest import TestCase as PlainCase
@@ -19,8 +21,10 @@ from homeserver.core.identifiers import UserID
 from homeserver.store import users
 from scripts.administration import credentials
 from scripts.administration.client import AdminClient
-from scripts.administration.commands import ALIASES, GROUPS, operations
+from scripts.administration.commands import ALIASES, GROUPS
 from scripts.administration.display import text_of
+from scripts.administration.operations import FILE, operations
+from scripts.compile_commands import render
 from scripts.main import main
 from scripts.serve import Server, start
 
@@ -29,6 +33,17 @@ PASSWORD = "correct horse 9"
 
 
 class ShapeTests(PlainCase):
+    def test_the_compiled_description_is_fresh(self) -> None:
+        """``python -m scripts.compile_commands`` would change nothing."""
+        self.assertEqual(render(), FILE.read_text(encoding="utf-8"), "run python -m scripts.compile_commands")
+
+    def test_commands_load_nothing_of_the_server(self) -> None:
+        """Nor the reactor, nor what draws tables for those that draw none."""
+        program = "import sys, scripts.main, scripts.administration.commands; print(*sys.modules)"
+        loaded = set(run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout.split())
+
+        self.assertEqual(set(), loaded & {"homeserver", "conf", "twisted", "sqlalchemy", "structlog", "rich"})
+
     def test_every_operation_is_a_command(self) -> None:
         """And explains itself, with all that it takes."""
         runner = CliRunner()
@@ -192,7 +207,7 @@ class CommandTests(TestCase):
         await self.log_in()
         told = await self.answered("notices", "send-all", "--yes", "--body", "hello")
 
-        self.assertEqual({"running": False, "sent": 2, "failed": 0, "total": 2}, told)
+        self.assertEqual(("done", {"sent": 2, "failed": 0}), (told["state"], told["result"]))
 
     async def test_errors_help(self) -> None:
         """Each says what is wrong, and ends with a status."""

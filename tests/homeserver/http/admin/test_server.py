@@ -97,15 +97,24 @@ class ServerTests(AdministrationCase):
         self.assertEqual([(user("alice"), {"msgtype": "m.text", "body": "hello"})], self.notices.sent)
         self.notices.sent.clear()
         content = {"msgtype": "m.notice", "body": "all", "formatted_body": "<b>all</b>"}
-        await self.done("POST", "/notices", {"content": content})
+        self.assertEqual(404, (await self.ask("GET", "/notices")).status)
+        job = await self.done("POST", "/notices", {"content": content})
+        again = await self.done("POST", "/notices", {"content": content})
+        self.assertEqual((job["job_id"], "queued", user("root")), (again["job_id"], again["state"], job["created_by"]))
+        # One notice at a time.
+        self.assertEqual(400, (await self.ask("POST", "/notices", {"body": "another"})).status)
+        await self.jobs.start()
         for _ in range(1_000):
-            # Threads of the database get their turn.
+            # Threads of the database get their turn, and time passes.
             await self.database.scan(admin_actions.count, "", "")
+            self.accounts.clock.advance(0.1)
             told = await self.done("GET", "/notices")
-            if not told["running"]:
+            if told["state"] not in {"queued", "running"}:
                 break
+        await self.jobs.stop()
 
-        self.assertEqual({"running": False, "sent": 3, "failed": 1, "total": 4}, told)
+        self.assertEqual(("done", 4, 4), (told["state"], told["done"], told["total"]))
+        self.assertEqual({"sent": 3, "failed": 1}, told["result"])
         self.assertEqual([(user(name), content) for name in ("alice", "bob", "root")], self.notices.sent)
         self.assertEqual(404, (await self.ask("POST", f"/notices/users/{user('deaf')}", {"body": "?"})).status)
         bad: tuple[dict[str, Any], ...] = (
