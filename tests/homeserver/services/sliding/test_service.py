@@ -585,9 +585,7 @@ class ConnectionTests(SlidingCase):
             self.sync.clock.advance(10 * 86_400)
             await self.sync.say(room_id, DAVE, f"{number}")
             await client.sync()
-            await self.database.write(
-                forget_connections(SlidingSettings(connections_kept_days=15)), now_ms(self.sync.clock)
-            )
+            await self.database.write(chore, now_ms(self.sync.clock))
         self.restart()
         client.services = self.sliding
         said = await self.sync.say(room_id, DAVE, "last")
