@@ -205,6 +205,7 @@ from homeserver.services.identity.bindings import IdentityBindings
 from homeserver.services.identity.exchanging import Exchanging
 from homeserver.services.identity.inviting import AddressInviting
 from homeserver.services.ignored_users import IgnoredUsers
+from homeserver.services.inheriting import Inheriting
 from homeserver.services.interactive_auth import InteractiveAuth
 from homeserver.services.invite_permissions import InvitePermissions
 from homeserver.services.inviting import Inviting
@@ -266,6 +267,7 @@ from homeserver.services.sending import Sending
 from homeserver.services.server_notices import ServerNotices
 from homeserver.services.sessions import Sessions
 from homeserver.services.shown_events import ShownEvents
+from homeserver.services.space_moves import SpaceMoves
 from homeserver.services.spaces import Spaces
 from homeserver.services.stages.email import EmailIdentity
 from homeserver.services.stages.simple import Dummy, Password, RegistrationToken, Terms
@@ -399,6 +401,7 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     tail.follow(closed_rooms.follow)
     live_rooms.gates.append(closed_rooms.require_open)
     jobs = Jobs(database, reactor, _opaque_id(), settings.jobs)
+    tail.follow(jobs.follow)
     composer = Composer(name, keys.current, known_events, reactor, _opaque_id)
     resolution = Resolution(known_events)
     room_states = RoomStates(database, known_events, resolution)
@@ -447,7 +450,10 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     creating = Creating(timeline, inviting, aliases, member_content)
     sending = Sending(name, known_events, live_rooms, timeline, inviting, aliases)
     own_members = OwnMembers(timeline, memberships, member_content, departing)
-    upgrading = Upgrading(name, database, known_events, live_rooms, timeline, aliases, member_content)
+    space_moves = SpaceMoves(name, database, known_events, live_rooms, timeline, memberships)
+    upgrading = Upgrading(name, database, known_events, live_rooms, timeline, aliases, member_content, space_moves)
+    for way_in in (timeline, acceptance, arrival):
+        way_in.companions.append(Inheriting(name))
 
     # Rooms: what each may read of them.
     visible = VisibleHistory(database, known_events)
@@ -589,6 +595,9 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
             memberships=memberships,
             timeline=timeline,
             sending=sending,
+            redactions=redactions,
+            room_states=room_states,
+            shown=shown,
             account_data=account_data,
             serial=serial,
             wakeups=wakeups,
@@ -621,6 +630,8 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     )
     for door in (timeline, acceptance):
         door.companions.extend(proposals.companions)
+    history.companions.extend(proposals.history_companions)
+    redactions.witnesses.extend(proposals.witnesses)
     shown.unsigned.extend(proposals.unsigned)
     sections: tuple[SyncSection, ...] = (
         JoinedRooms(database, reactor, recent, timelines, states, summaries, sent_members, settings.sync),
@@ -839,10 +850,19 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
         ),
         NotificationEndpoints(notifications),
         RoomCreationEndpoints(name, room_version, creating, address_inviting),
-        MembershipEndpoints(joining, inviting, departing, memberships, aliases, address_inviting, exchanging),
-        SendingEndpoints(sending, presence, proposals.send_options, proposals.send_detours),
+        MembershipEndpoints(
+            joining,
+            inviting,
+            departing,
+            memberships,
+            aliases,
+            address_inviting,
+            exchanging,
+            proposals.removal_options,
+        ),
+        SendingEndpoints(sending, presence, proposals.send_options, proposals.send_detours, proposals.redact_options),
         AliasEndpoints(aliases),
-        MessageEndpoints(messages),
+        MessageEndpoints(messages, proposals.event_detours),
         RoomStateEndpoints(reading),
         RelationEndpoints(relating),
         SearchEndpoints(search),

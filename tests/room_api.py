@@ -23,7 +23,7 @@ from homeserver.http.authentication import token_authenticators
 from homeserver.http.client.aliases import AliasEndpoints
 from homeserver.http.client.directory import DirectoryEndpoints
 from homeserver.http.client.membership import MembershipEndpoints
-from homeserver.http.client.messages import MessageEndpoints
+from homeserver.http.client.messages import EventDetour, MessageEndpoints
 from homeserver.http.client.old_sync import OldSyncEndpoints
 from homeserver.http.client.relations import RelationEndpoints
 from homeserver.http.client.reports import ReportEndpoints
@@ -31,7 +31,7 @@ from homeserver.http.client.room_creation import RoomCreationEndpoints
 from homeserver.http.client.room_state import RoomStateEndpoints
 from homeserver.http.client.room_upgrades import RoomUpgradeEndpoints
 from homeserver.http.client.search import SearchEndpoints
-from homeserver.http.client.send_options import SendDetour, SendOption
+from homeserver.http.client.send_options import RedactOption, RemovalOption, SendDetour, SendOption
 from homeserver.http.client.sending import SendingEndpoints
 from homeserver.http.client.spaces import SpaceEndpoints
 from homeserver.http.request import EdgeSite
@@ -46,6 +46,7 @@ from homeserver.services.departing import Departing
 from homeserver.services.directory import Directory
 from homeserver.services.ephemeral import EphemeralSerial
 from homeserver.services.ignored_users import IGNORED_USER_LIST, IgnoredUsers
+from homeserver.services.inheriting import Inheriting
 from homeserver.services.inviting import Inviting
 from homeserver.services.joining import Joining
 from homeserver.services.member_content import MemberContent
@@ -64,6 +65,7 @@ from homeserver.services.search.indexing import SearchIndexing
 from homeserver.services.search.service import Search
 from homeserver.services.sending import Sending
 from homeserver.services.shown_events import ShownEvents
+from homeserver.services.space_moves import SpaceMoves
 from homeserver.services.spaces import Spaces
 from homeserver.services.upgrading import Upgrading
 from homeserver.services.visible_history import VisibleHistory
@@ -153,19 +155,32 @@ class RoomAPI:
             presence,
             PushRuleBook(database),
         )
-        upgrading = Upgrading(HERE, database, known, live, rooms.timeline, self.aliases, content)
+        space_moves = SpaceMoves(HERE, database, known, live, rooms.timeline, self.memberships)
+        upgrading = Upgrading(HERE, database, known, live, rooms.timeline, self.aliases, content, space_moves)
+        for way_in in (rooms.timeline, rooms.acceptance, rooms.arrival):
+            way_in.companions.append(Inheriting(HERE))
         for follower in (self.memberships, self.client_events, self.ignored, wakeups):
             rooms.tail.follow(follower.follow)
         self.sending = Sending(HERE, known, live, rooms.timeline, inviting, self.aliases)
         self.shown = shown
         self.send_options: list[SendOption] = []
         self.send_detours: list[SendDetour] = []
+        self.redact_options: list[RedactOption] = []
+        self.removal_options: list[RemovalOption] = []
+        self.event_detours: list[EventDetour] = []
         self.endpoints: tuple[object, ...] = (
             RoomCreationEndpoints(HERE, ROOM_VERSIONS["12"], Creating(rooms.timeline, inviting, self.aliases, content)),
-            MembershipEndpoints(joining, inviting, departing, self.memberships, self.aliases),
-            SendingEndpoints(self.sending, presence, self.send_options, self.send_detours),
+            MembershipEndpoints(
+                joining,
+                inviting,
+                departing,
+                self.memberships,
+                self.aliases,
+                removal_options=self.removal_options,
+            ),
+            SendingEndpoints(self.sending, presence, self.send_options, self.send_detours, self.redact_options),
             AliasEndpoints(self.aliases),
-            MessageEndpoints(self.messages),
+            MessageEndpoints(self.messages, self.event_detours),
             RoomStateEndpoints(reading),
             RelationEndpoints(Relating(database, known, views, self.messages, shown, self.ignored)),
             SearchEndpoints(self.search),

@@ -4,7 +4,7 @@ What takes the place of a room: the first events of its successor, and the last 
 Spec: client-server-api#room-upgrades
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from attrs import field, frozen
@@ -14,6 +14,7 @@ from homeserver.core.drafts import Draft
 from homeserver.core.events import Event, StateKey
 from homeserver.core.identifiers import EventID, RoomID, UserID
 from homeserver.core.power_levels import CREATOR_LEVEL, LEVEL_DEFAULTS, PowerLevels, parse_level, power_levels_of
+from homeserver.core.space_links import is_link
 from homeserver.core.versions import RoomVersion
 
 TRANSFERRED: Final = (
@@ -27,7 +28,7 @@ TRANSFERRED: Final = (
     "m.room.join_rules",
     "m.room.canonical_alias",
 )
-"""What the successor begins with, beside its power levels; of a space its children too."""
+"""What the successor begins with, beside its power levels; of a space its children too, and the spaces it is in."""
 
 QUIET_LEVEL: Final = 50
 """What speaking and inviting take at least in a room that was replaced."""
@@ -45,6 +46,7 @@ class Upgrade:
     Somebody wants a room of *version* in the place of *old_room_id*.
 
     *state*: the old room's.  *last_event*: of the old room.  *member_content*: the creator's profile, for the join.
+    *parents*: spaces in which the creator may say that the successor is in them.
     """
 
     creator: UserID
@@ -54,6 +56,7 @@ class Upgrade:
     state: Mapping[StateKey, Event]
     additional_creators: Sequence[UserID] = ()
     member_content: JSONObject = field(factory=dict)
+    parents: Collection[RoomID] = ()
 
 
 def successor_create(upgrade: Upgrade) -> Draft:
@@ -81,10 +84,54 @@ def successor_opening(upgrade: Upgrade) -> list[Draft]:
     content: JSONObject = {**upgrade.member_content, "membership": "join"}
     drafts = [Draft("m.room.member", creator, content, creator)]
     for (kind, state_key), event in upgrade.state.items():
-        if _is_transferred(kind, state_key, event):
+        if kind == "m.room.join_rules" and not state_key:
+            drafts.append(Draft(kind, creator, successor_join_rules(event.content, upgrade.version), ""))
+        elif _is_transferred(kind, state_key, event, upgrade.parents):
             drafts.append(Draft(kind, creator, dict(event.content), state_key))
     drafts.append(Draft("m.room.power_levels", creator, successor_power_levels(upgrade), ""))
     return drafts
+
+
+def successor_join_rules(content: Mapping[str, JSON], version: RoomVersion) -> JSONObject:
+    """The old room's rules for joining, as near to them as rooms of *version* know."""
+    rule = content.get("join_rule")
+    if rule in {"restricted", "knock_restricted"} - (version.auth.restricted | version.auth.knockable):
+        # Who is in an allowed room could not join by a rule that nobody knows, and neither could who is invited.
+        rule = "knock" if rule == "knock_restricted" else "invite"
+        content = {**content, "join_rule": rule}
+    if rule == "knock" and rule not in version.auth.knockable:
+        content = {**content, "join_rule": "invite"}
+    return {**content}
+
+
+def successor_bans(upgrade: Upgrade, bans: Mapping[UserID, Event]) -> list[Draft]:
+    """
+    Who is banned from the old room stays out of the new one, as far as its creator may say so there.
+
+    *bans*: the member events of the banned.
+    """
+    levels = _successor_levels(upgrade)
+    sender = upgrade.creator
+    if levels.of(sender) < levels.named("ban"):
+        return []
+    return [
+        Draft("m.room.member", sender, _ban(event), user_id)
+        for user_id, event in bans.items()
+        if levels.of(user_id) < levels.of(sender)
+    ]
+
+
+def _ban(event: Event) -> JSONObject:
+    reason = event.content.get("reason")
+    return {"membership": "ban", "reason": reason} if isinstance(reason, str) else {"membership": "ban"}
+
+
+def _successor_levels(upgrade: Upgrade) -> PowerLevels:
+    content = successor_power_levels(upgrade)
+    users = content["users"]
+    creators = frozenset({upgrade.creator, *upgrade.additional_creators})
+    privileged = creators if upgrade.version.auth.privileged_creators else frozenset[UserID]()
+    return PowerLevels(upgrade.version, content, users if isinstance(users, dict) else {}, privileged, None)
 
 
 def successor_power_levels(upgrade: Upgrade) -> JSONObject:
@@ -131,9 +178,12 @@ def _quiet(levels: PowerLevels, sender: UserID) -> JSONObject | None:
     return {**levels.content, **changed} if changed and may_set else None
 
 
-def _is_transferred(kind: str, state_key: str, event: Event) -> bool:
+def _is_transferred(kind: str, state_key: str, event: Event, parents: Collection[RoomID]) -> bool:
     if kind == "m.space.child":
         return bool(event.content)
+    if kind == "m.space.parent":
+        # It holds only when its sender has a say in the parent.  Spec: client-server-api#mspaceparent
+        return is_link(event.content) and state_key in parents
     return kind in TRANSFERRED and not state_key
 
 

@@ -6,13 +6,14 @@ Spec: server-server-api#joining-rooms
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from attrs import define
+from attrs import define, field
 
 from homeserver.core.events import Event, StateKey
 from homeserver.core.identifiers import ServerName
 from homeserver.core.log import STATE
 from homeserver.core.timeline import Status, TimelineEvent, ordering_at
 from homeserver.services.admission import change_state, store_event, summary_of
+from homeserver.services.companions import Beside, Companion, beside
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.live_rooms import LiveRooms
 from homeserver.services.outliers import room_for, store_outliers
@@ -30,6 +31,8 @@ class Arrival:
     database: Database
     known: KnownEvents
     live_rooms: LiveRooms
+    companions: list[Companion] = field(factory=list)
+    """Of the join alone: the rest has happened elsewhere."""
 
     async def arrive(self, join: Event, room_state: Sequence[Event], auth_chain: Iterable[Event]) -> bool:
         """
@@ -45,12 +48,14 @@ class Arrival:
             room = await self.live_rooms.find(join.room_id)
             if room is not None and self.server in room.servers:
                 return False
+            entry = TimelineEvent(join, 0, None)
             await self.database.write_long(
                 _arrive,
                 self.server,
-                TimelineEvent(join, 0, None),
+                entry,
                 {event.key: TimelineEvent(event, 0, None, Status.OUTLIER) for event in room_state},
                 [TimelineEvent(event, 0, None, Status.OUTLIER) for event in auth_chain],
+                beside(self.companions, entry),
             )
             self.live_rooms.drop([join.room_id])
             self.known.forget(join.event_id)
@@ -65,6 +70,7 @@ def _arrive(
     join: TimelineEvent,
     room_state: dict[StateKey, TimelineEvent],
     auth_chain: Iterable[TimelineEvent],
+    besides: Sequence[Beside],
 ) -> None:
     event = join.event
     nid = room_for(tx, event.room_id, event.version)
@@ -90,6 +96,8 @@ def _arrive(
         if statuses.get(event_id, Status.OUTLIER) is not Status.OUTLIER:
             continue
         backward_extremities.insert(tx, nid, event_id, ordering_at(joined_at))
+    for write in besides:
+        write(tx, nid, join)
 
 
 def _summarize(tx: Write, room_nid: int, room_state: Mapping[StateKey, TimelineEvent]) -> None:

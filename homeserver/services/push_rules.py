@@ -99,7 +99,7 @@ class PushRuleBook:
         return self.proposed or kind != PROPOSED_KIND
 
     async def _change(self, user_id: UserID, change: Change) -> None:
-        await self.database.write(_write, user_id, change)
+        await self.database.write(write_push_rules, user_id, change)
         self._forget(user_id)
 
     def _forget(self, user_id: UserID) -> None:
@@ -136,7 +136,8 @@ def _parse(changes: str | None) -> PushRules:
     return UNCHANGED if changes is None else parse_push_rules(parse_json(changes.encode()))
 
 
-def _write(tx: Write, user_id: UserID, change: Change) -> None:
+def write_push_rules(tx: Write, user_id: UserID, change: Change) -> None:
+    """The user's rules are as *change* makes them, and all of the user's clients hear of it.  Raises NotFound."""
     before = _parse(push_rules.of_users(tx.connection, (user_id,)).get(user_id))
     after = change(before)
     if after is None:

@@ -5,23 +5,32 @@ Spec: client-server-api#room-upgrades
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from attrs import define
 
 from homeserver.core.canonical import JSONObject
+from homeserver.core.drafts import Draft
+from homeserver.core.events import Event
 from homeserver.core.identifiers import RoomID, ServerName, UserID
 from homeserver.core.power_levels import power_levels_of
-from homeserver.core.room_upgrades import Upgrade, farewell, successor_create, successor_opening
+from homeserver.core.room_upgrades import Upgrade, farewell, successor_bans, successor_create, successor_opening
+from homeserver.core.space_links import CHILD
 from homeserver.core.versions import RoomVersion
 from homeserver.services.aliases import Aliases
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.live_rooms import LiveRoom, LiveRooms
 from homeserver.services.member_content import MemberContent
 from homeserver.services.refusals import Forbidden, NotInRoom
+from homeserver.services.space_moves import SpaceMoves
 from homeserver.services.timeline import Timeline
-from homeserver.store import room_aliases, rooms
+from homeserver.store import room_aliases, rooms, state
 from homeserver.store.database import Database
 from homeserver.store.write import Write
+
+BANS_MAX: Final = 1_000
+"""Of more banned users the rest is not carried over."""
+BANS_AT_ONCE: Final = 10
 
 
 @define(eq=False)
@@ -35,12 +44,14 @@ class Upgrading:
     timeline: Timeline
     aliases: Aliases
     member_content: MemberContent
+    spaces: SpaceMoves
 
     async def upgrade(
         self, user_id: UserID, room_id: RoomID, version: RoomVersion, additional_creators: Sequence[UserID] = ()
     ) -> RoomID:
         """
-        There is a successor, the room's aliases point to it, and the room says so.
+        There is a successor, the room's aliases point to it, and the room says so; who was banned is, and spaces that
+        the room was in have the successor in its place.
 
         Raises NotInRoom, Forbidden for who may not end the room.
         """
@@ -52,8 +63,23 @@ class Upgrading:
             raise Forbidden("You may not upgrade this room.")
         successor = await self.timeline.found(version, successor_create(upgrade), successor_opening(upgrade))
         await self.database.write(_move_names, room_id, successor, self.server)
+        await self._ban(successor, successor_bans(upgrade, await self._banned(room)))
         await self.timeline.send_all(room_id, farewell(upgrade, successor))
+        children = [RoomID(key) for (kind, key), event in upgrade.state.items() if kind == CHILD and event.content]
+        await self.spaces.move(user_id, room_id, successor, upgrade.parents, children)
         return successor
+
+    async def _banned(self, room: LiveRoom) -> dict[UserID, Event]:
+        members = await self.database.scan(state.members_as_of, room.nid, state.NOW)
+        nids = {nid: user_id for user_id, (membership, nid) in members.items() if membership == "ban"}
+        # The newest bans are those that matter most.
+        newest = sorted(nids, reverse=True)[:BANS_MAX]
+        return {nids[nid]: entry.event for nid, entry in (await self.known.by_nids(newest)).items()}
+
+    async def _ban(self, room_id: RoomID, drafts: Sequence[Draft]) -> None:
+        """A few at a time: each write lets others go on."""
+        for start in range(0, len(drafts), BANS_AT_ONCE):
+            await self.timeline.send_all(room_id, drafts[start : start + BANS_AT_ONCE])
 
     async def _upgrade(
         self, room: LiveRoom, user_id: UserID, version: RoomVersion, additional_creators: Sequence[UserID]
@@ -72,6 +98,7 @@ class Upgrading:
             {key: found[event_id].event for key, event_id in keys.items()},
             others,
             content,
+            frozenset(await self.spaces.parents_of(user_id, room.room_id)),
         )
 
 

@@ -156,6 +156,11 @@ def entries_as_of(tx: Connection, room_nid: int, keys: Iterable[StateKey], posit
     return {key: nid for key, nid in found.items() if nid is not None}
 
 
+def holders(tx: Connection, room_nids: Iterable[int], key: StateKey) -> list[int]:
+    """Those of the rooms that have something under *key* now."""
+    return [nid for nid in room_nids if entry_as_of(tx, nid, key, NOW) is not None]
+
+
 def of_type_as_of(tx: Connection, room_nid: int, kind: str, position: int) -> dict[str, int]:
     """{state_key: event nid} of one type, as it was after *position*."""
     return dict(_OF_TYPE.all(tx, room_nid=room_nid, type=kind, upto=position))

@@ -2,6 +2,12 @@
 
 from typing import Any
 
+from homeserver.core.canonical import encode_json, parse_json_object
+from homeserver.core.push_rules.changes import PushRules
+from homeserver.core.push_rules.rules import PushRule
+from homeserver.services.account_data import write_account_data
+from homeserver.services.push_rules import PushRuleBook, write_push_rules
+from homeserver.store import account_data
 from tests.room_api import V3, RoomAPICase, User
 
 
@@ -133,3 +139,178 @@ class UpgradeTests(RoomAPICase):
         bad = await self.alice.act(room_id, "upgrade", new_version="12", additional_creators=["x"])
         self.assert_refused(400, "M_INVALID_PARAM", bad)
         self.assertIsNone(await self.content(room_id, "m.room.tombstone"))
+
+    async def test_the_banned_stay_banned(self) -> None:
+        """With the reason; those who stand above the upgrader's ban are left out, and so is who was let in again."""
+        old = await self.alice.create_room(preset="public_chat", room_version="10")
+        for user in (self.bob, self.carol):
+            await self.bob.ok(self.alice.act(old, "ban", user_id=user.user_id, reason="spam"))
+        await self.bob.ok(self.alice.act(old, "unban", user_id=self.carol.user_id))
+        new = await self.upgrade(self.alice, old, "12", additional_creators=["@dan:localhost"])
+        banned = (await self.alice.state(new, "m.room.member", self.bob.user_id)).json
+
+        self.assertEqual({"membership": "ban", "reason": "spam"}, banned)
+        self.assert_refused(403, "M_FORBIDDEN", await self.bob.join(new))
+        self.assertEqual(200, (await self.carol.join(new)).status)
+
+    async def test_who_may_not_ban_upgrades(self) -> None:
+        """A ban that the upgrader could not say, for lack of power or against a creator, hinders no upgrade."""
+        old = await self.alice.create_room(
+            room_version="10",
+            preset="public_chat",
+            power_level_content_override={
+                "users": {self.alice.user_id: 100, self.bob.user_id: 50},
+                "events": {"m.room.tombstone": 50},
+                "ban": 60,
+            },
+        )
+        await self.bob.join(old)
+        await self.alice.ok(self.alice.act(old, "ban", user_id=self.carol.user_id))
+        weak = await self.upgrade(self.bob, old, "11")
+        other = await self.alice.create_room(preset="public_chat", room_version="10")
+        await self.alice.ok(self.alice.act(other, "ban", user_id=self.carol.user_id))
+        made = await self.upgrade(self.alice, other, "12", additional_creators=[self.carol.user_id])
+
+        self.assertEqual(200, (await self.carol.join(weak)).status)
+        self.assertEqual(200, (await self.carol.join(made)).status)
+
+    async def test_join_rules_between_versions(self) -> None:
+        """Conditions of restricted rooms are carried over; what the new version does not know becomes an invite."""
+        allow = [{"type": "m.room_membership", "room_id": "!team:localhost"}]
+        rules = {"join_rule": "knock_restricted", "allow": allow}
+        old = await self.alice.create_room(
+            room_version="10", initial_state=[{"type": "m.room.join_rules", "content": rules}]
+        )
+        carried = {}
+        for version in ("12", "9", "6"):
+            new = await self.upgrade(self.alice, old, version)
+            carried[version] = await self.content(new, "m.room.join_rules")
+
+        self.assertEqual(rules, carried["12"])
+        self.assertEqual({**rules, "join_rule": "knock"}, carried["9"])
+        self.assertEqual("invite", carried["6"]["join_rule"])
+
+    async def test_a_room_moves_within_its_space(self) -> None:
+        """The space has the new room where it had the old, and the new room names the space."""
+        space = await self.alice.create_room(creation_content={"type": "m.space"})
+        old = await self.alice.create_room(
+            initial_state=[{"type": "m.space.parent", "state_key": space, "content": {"via": ["x"], "canonical": True}}]
+        )
+        child = {"via": ["x"], "order": "a", "suggested": True}
+        await self.alice.ok(self.alice.set_state(space, "m.space.child", child, old))
+        new = await self.upgrade(self.alice, old, "12")
+        moved = (await self.alice.state(space, "m.space.child", new)).json
+        left = (await self.alice.state(space, "m.space.child", old)).json
+        parent = (await self.alice.state(new, "m.space.parent", space)).json
+
+        self.assertEqual({**child, "via": ["localhost"]}, moved)
+        self.assertEqual({}, left)
+        self.assertEqual({"via": ["x"], "canonical": True}, parent)
+
+    async def test_a_space_of_others_stays(self) -> None:
+        """Where the upgrader has no say, nothing changes, and the new room does not claim to be there."""
+        space = await self.bob.create_room(creation_content={"type": "m.space"}, preset="public_chat")
+        await self.alice.join(space)
+        old = await self.alice.create_room(
+            initial_state=[{"type": "m.space.parent", "state_key": space, "content": {"via": ["x"]}}]
+        )
+        await self.bob.ok(self.bob.set_state(space, "m.space.child", {"via": ["x"]}, old))
+        new = await self.upgrade(self.alice, old, "12")
+
+        self.assertEqual(404, (await self.alice.state(space, "m.space.child", new)).status)
+        self.assertEqual({"via": ["x"]}, (await self.alice.state(space, "m.space.child", old)).json)
+        self.assertEqual(404, (await self.alice.state(new, "m.space.parent", space)).status)
+
+    async def test_a_space_takes_its_rooms_along(self) -> None:
+        """Rooms in it name the new space as their parent, and let its members in as those of the old one."""
+        space = await self.alice.create_room(creation_content={"type": "m.space"})
+        allow = [{"type": "m.room_membership", "room_id": space}]
+        room_id = await self.alice.create_room(
+            initial_state=[
+                {"type": "m.space.parent", "state_key": space, "content": {"via": ["x"]}},
+                {"type": "m.room.join_rules", "content": {"join_rule": "restricted", "allow": allow}},
+            ]
+        )
+        await self.alice.ok(self.alice.set_state(space, "m.space.child", {"via": ["x"]}, room_id))
+        new = await self.upgrade(self.alice, space, "12")
+        rules = await self.content(room_id, "m.room.join_rules")
+
+        self.assertEqual({"via": ["localhost"]}, (await self.alice.state(room_id, "m.space.parent", new)).json)
+        self.assertEqual({}, (await self.alice.state(room_id, "m.space.parent", space)).json)
+        self.assertEqual([*allow, {"type": "m.room_membership", "room_id": new}], rules["allow"])
+        self.assertEqual({"via": ["x"]}, (await self.alice.state(new, "m.space.child", room_id)).json)
+
+
+class InheritanceTests(RoomAPICase):
+    """What users keep about a room."""
+
+    async def keep(self, user: User, room_id: str, kind: str, content: Any) -> None:
+        text = encode_json(content).decode()
+        await self.database.write(write_account_data, user.user_id, room_id, kind, text)
+
+    async def kept(self, user: User, room_id: str, kind: str) -> Any:
+        text = await self.database.read(account_data.content, user.user_id, room_id, kind)
+        return None if text is None else parse_json_object(text.encode())
+
+    async def mute(self, user: User, room_id: str) -> None:
+        rules = PushRules((PushRule("room", room_id, ()),))
+        await self.database.write(write_push_rules, user.user_id, lambda _: rules)
+
+    async def muted(self, user: User) -> list[str]:
+        return [rule.rule_id for rule in (await PushRuleBook(self.database).of(user.user_id)).added]
+
+    async def upgraded(self, room_id: str) -> str:
+        return str((await self.alice.ok(self.alice.act(room_id, "upgrade", new_version="12")))["replacement_room"])
+
+    async def test_members_find_their_settings(self) -> None:
+        """Tags, direct chats and push rules go over: to the upgrader at once, to others when they join."""
+        old = await self.alice.create_room(preset="public_chat")
+        await self.bob.join(old)
+        tags = {"tags": {"m.favourite": {"order": 0.5}}}
+        for user in (self.alice, self.bob):
+            await self.keep(user, old, "m.tag", tags)
+            await self.keep(user, "", "m.direct", {"@x:y": [old], "@z:y": ["!other:y"]})
+            await self.mute(user, old)
+        new = await self.upgraded(old)
+        before = await self.kept(self.bob, new, "m.tag")
+        await self.bob.join(new)
+
+        self.assertIsNone(before)
+        for user in (self.alice, self.bob):
+            self.assertEqual(tags, await self.kept(user, new, "m.tag"))
+            self.assertEqual({"@x:y": [old, new], "@z:y": ["!other:y"]}, await self.kept(user, "", "m.direct"))
+            self.assertEqual([old, new], await self.muted(user))
+
+    async def test_a_new_profile_brings_nothing_back(self) -> None:
+        """What a member has taken away from the new room stays away: only coming in inherits."""
+        old = await self.alice.create_room(preset="public_chat")
+        await self.bob.join(old)
+        await self.mute(self.bob, old)
+        new = await self.upgraded(old)
+        await self.bob.join(new)
+        await self.mute(self.bob, old)
+        renamed = {"membership": "join", "displayname": "Robert"}
+        await self.bob.ok(self.bob.set_state(new, "m.room.member", renamed, self.bob.user_id))
+
+        self.assertEqual([old], await self.muted(self.bob))
+
+    async def test_a_claim_is_not_enough(self) -> None:
+        """A room that says that it took the place of another, which knows nothing of that, inherits nothing."""
+        old = await self.alice.create_room(preset="public_chat")
+        await self.bob.join(old)
+        await self.keep(self.bob, "", "m.direct", {self.alice.user_id: [old]})
+        false = await self.carol.create_room(
+            preset="public_chat", creation_content={"predecessor": {"room_id": old, "event_id": "$x"}}
+        )
+        await self.bob.join(false)
+
+        self.assertEqual({self.alice.user_id: [old]}, await self.kept(self.bob, "", "m.direct"))
+
+    async def test_strangers_inherit_nothing(self) -> None:
+        """Who was never in the old room has nothing of it in the new one."""
+        old = await self.alice.create_room(preset="public_chat")
+        await self.keep(self.bob, old, "m.tag", {"tags": {"u.x": {}}})
+        new = await self.upgraded(old)
+        await self.bob.join(new)
+
+        self.assertIsNone(await self.kept(self.bob, new, "m.tag"))
