@@ -26,6 +26,7 @@ from homeserver.services.policy.settings import PolicySettings
 from homeserver.services.presence import PresenceSettings
 from homeserver.services.pushing.settings import PushSettings
 from homeserver.services.rate_limits import RateLimitSettings
+from homeserver.services.redacted_contents import ModerationSettings
 from homeserver.services.registration import RegistrationSettings
 from homeserver.services.rendezvous import RendezvousSettings
 from homeserver.services.room_removal.retention import RetentionSettings
@@ -148,6 +149,8 @@ class Settings:
     """Long work in the background."""
     retention: RetentionSettings = RetentionSettings()
     """How long messages are kept."""
+    moderation: ModerationSettings = ModerationSettings()
+    """What those see who look after rooms."""
     administration: AdministrationSettings = AdministrationSettings()
     """What administrators do."""
     logging: LoggingSettings = LoggingSettings()

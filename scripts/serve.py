@@ -121,6 +121,7 @@ from homeserver.http.client.email_unsubscription import EmailUnsubscriptionEndpo
 from homeserver.http.client.filters import FilterEndpoints
 from homeserver.http.client.identity import IdentityEndpoints
 from homeserver.http.client.login import LoginEndpoints, SessionEndpoints
+from homeserver.http.client.login_page import LoginPageEndpoints
 from homeserver.http.client.membership import MembershipEndpoints
 from homeserver.http.client.messages import MessageEndpoints
 from homeserver.http.client.mutual_rooms import MutualRoomEndpoints
@@ -141,6 +142,7 @@ from homeserver.http.client.room_upgrades import RoomUpgradeEndpoints
 from homeserver.http.client.search import SearchEndpoints
 from homeserver.http.client.sending import SendingEndpoints
 from homeserver.http.client.spaces import SpaceEndpoints
+from homeserver.http.client.stage_pages import StagePageEndpoints
 from homeserver.http.client.sync import SyncEndpoints
 from homeserver.http.client.third_party_ids import ThirdPartyIDEndpoints, ValidationEndpoints
 from homeserver.http.client.third_party_networks import ThirdPartyNetworkEndpoints
@@ -270,6 +272,7 @@ from homeserver.services.shown_events import ShownEvents
 from homeserver.services.space_moves import SpaceMoves
 from homeserver.services.spaces import Spaces
 from homeserver.services.stages.email import EmailIdentity
+from homeserver.services.stages.on_pages import StagesOnPages
 from homeserver.services.stages.simple import Dummy, Password, RegistrationToken, Terms
 from homeserver.services.stages.stage import Stage
 from homeserver.services.state_moves import StateMoves
@@ -827,6 +830,8 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
         CapabilityEndpoints(Capabilities(room_version, proposals.capabilities, can_mail=mailing is not None)),
         RegisterEndpoints(registration),
         LoginEndpoints(logins),
+        LoginPageEndpoints(),
+        StagePageEndpoints(StagesOnPages(interactive_auth, validation)),
         SessionEndpoints(sessions),
         AccountEndpoints(passwords, deactivation, third_party_ids),
         ValidationEndpoints(validation),

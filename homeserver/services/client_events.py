@@ -71,7 +71,7 @@ class ClientEvents:
                 del cache[event_id]
 
     async def _serialize(self, event: TimelineEvent) -> ClientEvent:
-        copy = serialize(event.event, redacted_because=await self._redaction_of(event))
+        copy = serialize(event.event, redacted_because=await self.redaction_of(event))
         # It may have been redacted meanwhile.
         if self.known.cached(event.event_id) is event:
             self._keep(self._plain, copy)
@@ -82,7 +82,7 @@ class ClientEvents:
         copy = serialize(
             event.event,
             previous=None if previous is None else previous.event,
-            redacted_because=await self._redaction_of(event),
+            redacted_because=await self.redaction_of(event),
         )
         is_current = previous is None or self.known.cached(previous.event_id) is previous
         if is_current and self.known.cached(event.event_id) is event:
@@ -99,7 +99,8 @@ class ClientEvents:
         event_id = await self.database.read(windows.entry_id, room_nid, event.event.key, before)
         return None if event_id is None else await self.known.by_id(event_id)
 
-    async def _redaction_of(self, event: TimelineEvent) -> Event | None:
+    async def redaction_of(self, event: TimelineEvent) -> Event | None:
+        """What the event was redacted by; None: it was not, or that is not here."""
         if event.redacted_by is None:
             return None
         redaction = await self.known.by_id(event.redacted_by)

@@ -47,7 +47,7 @@ class ShownEvents:
         """One event that is not quite as it is stored, and so is not to be found again."""
         event, membership = seen
         now = now_ms(self.clock)
-        copy = serialize(event.event)
+        copy = serialize(event.event, redacted_because=await self.client_events.redaction_of(event))
         bundles = await self.aggregations.of(view, [event], now)
         if event.event_id in bundles:
             copy = copy.with_relations(bundles[event.event_id])

@@ -135,23 +135,23 @@ def redact(tx: Write, nid: int, redacted_by: EventID, pdu: bytes) -> None:
 def by_id(tx: Connection, event_id: EventID) -> StoredEvent | None:
     """The event, or None when it is not here."""
     row = _BY_ID.first(tx, event_id=event_id)
-    return None if row is None else _event(row)
+    return None if row is None else stored_event_of(row)
 
 
 def by_nid(tx: Connection, nid: int) -> StoredEvent | None:
     """The event, or None when there is none of this number."""
     row = _BY_NID.first(tx, nid=nid)
-    return None if row is None else _event(row)
+    return None if row is None else stored_event_of(row)
 
 
 def by_ids(tx: Connection, event_ids: Iterable[EventID]) -> dict[EventID, StoredEvent]:
     """{event id: event} of those that are here."""
-    return {event.event_id: event for event in map(_event, _BY_IDS.all(tx, event_ids))}
+    return {event.event_id: event for event in map(stored_event_of, _BY_IDS.all(tx, event_ids))}
 
 
 def by_nids(tx: Connection, nids: Iterable[int]) -> dict[int, StoredEvent]:
     """{nid: event} of those that are here."""
-    return {event.nid: event for event in map(_event, _BY_NIDS.all(tx, nids))}
+    return {event.nid: event for event in map(stored_event_of, _BY_NIDS.all(tx, nids))}
 
 
 def nids_of(tx: Connection, event_ids: Iterable[EventID]) -> dict[EventID, int]:
@@ -171,12 +171,12 @@ def statuses_of(tx: Connection, event_ids: Iterable[EventID]) -> dict[EventID, S
 
 def between(tx: Connection, room_nid: int, after: int, upto: int, limit: int) -> list[StoredEvent]:
     """The first *limit* events of the timeline at orderings in ``(after, upto]``, oldest first."""
-    return [_event(row) for row in _FORWARD.all(tx, room_nid=room_nid, after=after, upto=upto, limit=limit)]
+    return [stored_event_of(row) for row in _FORWARD.all(tx, room_nid=room_nid, after=after, upto=upto, limit=limit)]
 
 
 def latest(tx: Connection, room_nid: int, after: int, upto: int, limit: int) -> list[StoredEvent]:
     """The last *limit* events of the timeline at orderings in ``(after, upto]``, newest first."""
-    return [_event(row) for row in _BACKWARD.all(tx, room_nid=room_nid, after=after, upto=upto, limit=limit)]
+    return [stored_event_of(row) for row in _BACKWARD.all(tx, room_nid=room_nid, after=after, upto=upto, limit=limit)]
 
 
 def ends(tx: Connection, room_nid: int) -> tuple[int, int] | None:
@@ -201,7 +201,7 @@ def nearest_in_time(tx: Connection, room_nid: int, ts: int, *, forward: bool) ->
 def near_in_time(tx: Connection, room_nid: int, ts: int, *, forward: bool, limit: int) -> list[StoredEvent]:
     """The same for the *limit* closest, the closest first."""
     rows = (_AFTER_TIME if forward else _BEFORE_TIME).all(tx, room_nid=room_nid, ts=ts, limit=limit)
-    return [_event(row) for row in rows]
+    return [stored_event_of(row) for row in rows]
 
 
 def room_of(tx: Connection, event_id: EventID) -> int | None:
@@ -210,7 +210,8 @@ def room_of(tx: Connection, event_id: EventID) -> int | None:
     return nid
 
 
-def _event(row: Row) -> StoredEvent:
+def stored_event_of(row: Row) -> StoredEvent:
+    """The event of a whole row of the table."""
     values: tuple[Any, ...] = (*row[:10], _STATUS[row[10]], *row[11:])
     return StoredEvent(*values)
 

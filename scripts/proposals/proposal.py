@@ -23,8 +23,10 @@ from federation.services.destinations import Destinations
 from homeserver.core.canonical import JSON
 from homeserver.core.identifiers import RoomID, ServerName
 from homeserver.core.versions import RoomVersion, register
-from homeserver.http.client.send_options import SendDetour, SendOption
+from homeserver.http.client.messages import EventDetour
+from homeserver.http.client.send_options import RedactOption, RemovalOption, SendDetour, SendOption
 from homeserver.services.account_data import AccountData
+from homeserver.services.admission import Witness
 from homeserver.services.client_events import ClientEvents
 from homeserver.services.companions import Companion
 from homeserver.services.ephemeral import EphemeralSerial
@@ -42,9 +44,12 @@ from homeserver.services.presence import PresenceBoard
 from homeserver.services.push_rules import PushRuleBook
 from homeserver.services.pushed_events import PushedEvents
 from homeserver.services.recent_events import RecentEvents
+from homeserver.services.redactions import Redactions
 from homeserver.services.room_removal.forgetting import Forgetting
+from homeserver.services.room_states import RoomStates
 from homeserver.services.room_views import RoomViews
 from homeserver.services.sending import Sending
+from homeserver.services.shown_events import ShownEvents
 from homeserver.services.sliding.extensions import SlidingExtension
 from homeserver.services.state_moves import StateMoves
 from homeserver.services.summaries import Summaries
@@ -75,6 +80,9 @@ class Ground:
     memberships: Memberships
     timeline: Timeline
     sending: Sending
+    redactions: Redactions
+    room_states: RoomStates
+    shown: ShownEvents
     account_data: AccountData
     serial: EphemeralSerial
     wakeups: Wakeups
@@ -139,8 +147,18 @@ class Proposal:
     """Query parameters with which it is not sent."""
     unsigned: Sequence[Unsigned] = ()
     """Of events, as clients see them."""
+    redact_options: Sequence[RedactOption] = ()
+    """Members of the bodies of redactions."""
+    removal_options: Sequence[RemovalOption] = ()
+    """Members of the bodies of kicks and bans."""
+    event_detours: Sequence[EventDetour] = ()
+    """Query parameters with which an event is shown in another way."""
     companions: Sequence[Companion] = ()
     """What is written together with events."""
+    history_companions: Sequence[Companion] = ()
+    """What is written together with events of fetched history."""
+    witnesses: Sequence[Witness] = ()
+    """Told of what is about to be redacted."""
     skipped: Sequence[Callable[[ServerName, RoomID], None]] = ()
     """Called when another server is not sent some events of a room."""
     capabilities: Mapping[str, JSON] = field(factory=dict)
@@ -173,7 +191,12 @@ def proposals_on(ground: Ground) -> Proposal:
         send_options=[option for proposal in every for option in proposal.send_options],
         send_detours=[detour for proposal in every for detour in proposal.send_detours],
         unsigned=[each for proposal in every for each in proposal.unsigned],
+        redact_options=[option for proposal in every for option in proposal.redact_options],
+        removal_options=[option for proposal in every for option in proposal.removal_options],
+        event_detours=[detour for proposal in every for detour in proposal.event_detours],
         companions=[companion for proposal in every for companion in proposal.companions],
+        history_companions=[companion for proposal in every for companion in proposal.history_companions],
+        witnesses=[witness for proposal in every for witness in proposal.witnesses],
         skipped=[each for proposal in every for each in proposal.skipped],
         capabilities={name: each for proposal in every for name, each in proposal.capabilities.items()},
         belongings=[each for proposal in every for each in proposal.belongings],

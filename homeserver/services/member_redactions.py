@@ -1,0 +1,213 @@
+"""
+What users have said is redacted when they are kicked or banned, where the kick or ban says so: in the background, since
+they came into the room, and also what arrives later.
+
+Spec: proposals/4293
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from attrs import define, field, frozen
+
+from homeserver.core.auth_events import CREATE, POWER_LEVELS
+from homeserver.core.canonical import JSONObject
+from homeserver.core.events import Event, StateKey
+from homeserver.core.identifiers import EventID, UserID
+from homeserver.core.member_redactions import asks_redaction, may_redact_member, removes
+from homeserver.core.timeline import Ordering, Status, TimelineEvent
+from homeserver.core.versions import RoomVersion
+from homeserver.services.admission import carry_out
+from homeserver.services.clock import Clock, now_ms
+from homeserver.services.companions import Beside
+from homeserver.services.jobs.queueing import queue
+from homeserver.services.jobs.work import Step, Work
+from homeserver.services.known_events import KnownEvents, revived
+from homeserver.services.redactions import Redactions
+from homeserver.store import events, rooms, state, states_at, visibility
+from homeserver.store import jobs as stored_jobs
+from homeserver.store import member_redactions as stored
+from homeserver.store.database import Database, Snapshot
+from homeserver.store.jobs import StoredJob
+from homeserver.store.member_redactions import MemberRedaction
+from homeserver.store.visibility import KeyChange
+from homeserver.store.write import Write
+
+NAME: Final = "redact_member"
+BEGINNING: Final = Ordering(-(2**62))
+TIMELINE, ASIDE = "timeline", "aside"
+ROWS_FOR_ONE: Final = 20
+"""So many events of a timeline are passed over in the time that it takes to redact one."""
+
+
+@frozen
+class _Scope:
+    """What a kick or ban redacts.  *aside_since_nid*: as its ``since_nid``, for what has no place."""
+
+    redaction: MemberRedaction
+    aside_since_nid: int
+
+
+@define(eq=False)
+class MemberRedactions:
+    """Redacts what removed users said.  Implements ``jobs.service.JobKind`` and ``companions.Companion``."""
+
+    database: Database
+    clock: Clock
+    known: KnownEvents
+    redactions: Redactions
+    name: str = field(init=False, default=NAME)
+
+    def beside(self, entry: TimelineEvent) -> Beside | None:
+        """A kick or ban that redacts has a job; what a removed user sends still is redacted at once."""
+        if entry.status is Status.SOFT_FAILED:
+            return self._redact_late
+        if entry.status is Status.ACCEPTED and asks_redaction(entry.event):
+            return self._queue
+        return None
+
+    def may_cancel(self, job: StoredJob) -> bool:
+        """At any time: what is not redacted stays."""
+        return True
+
+    def conclude(self, tx: Write, job: StoredJob, state: str) -> None:
+        """That nothing was to be done is not worth a line in the list."""
+        if not job.done and state == stored_jobs.DONE:
+            stored_jobs.remove(tx, job.nid)
+
+    async def run(self, work: Work) -> JSONObject:
+        """All that the kick or ban redacts is redacted."""
+        entry = await self.known.by_id(EventID(work.job.subject))
+        room = None if entry is None else await self.database.read(rooms.by_id, entry.event.room_id)
+        if entry is None or room is None:
+            return {"events": 0}
+        if "phase" not in work.place:
+            scope = await self._scope(room.nid, entry)
+            if scope is None:
+                return {"events": 0}
+            await work.step(_begin, room.nid, scope)
+        version = entry.event.version
+        while work.place["phase"] == TIMELINE:
+            await work.step(self._timeline, room.nid, entry, version, work.place)
+        while not (await work.step(self._aside, room.nid, entry, version, work.place)).is_last:
+            pass
+        return {"events": work.done}
+
+    async def _scope(self, room_nid: int, entry: TimelineEvent) -> _Scope | None:
+        """What the kick or ban redacts; None: nothing."""
+        target = UserID(entry.event.state_key or "")
+        changes = (await self.database.read(visibility.changes_for, room_nid, target)).memberships
+        index = next((i for i, change in enumerate(changes) if change.event_nid == entry.nid), None)
+        if index is None:
+            # By the time it came it was not to be: the room's state is another.
+            return None
+        before = changes[:index]
+        membership = (before[-1].membership if before else None) or "leave"
+        if not removes(entry.event, membership):
+            return None
+        if not may_redact_member(entry.event, await self._levels(room_nid, entry)):
+            return None
+        since = _since(before) or entry.nid
+        placed = (await self.known.by_nids((since,)))[since].ordering is not None
+        # Who came before this server did has said all that is here since then; who had gone by then, nothing of it.
+        shown_since = since if placed or membership == "join" else entry.nid
+        return _Scope(MemberRedaction(target, entry.nid, entry.event_id, shown_since), since)
+
+    async def _levels(self, room_nid: int, entry: TimelineEvent) -> Mapping[StateKey, Event]:
+        keys = (CREATE, POWER_LEVELS)
+        nids = await self.database.read(states_at.entries_before, room_nid, entry.nid, entry.ordering, keys)
+        found = await self.known.by_nids((nids or {}).values())
+        return {key: found[nid].event for key, nid in (nids or {}).items()}
+
+    def _timeline(
+        self, tx: Write, rows: int, room_nid: int, entry: TimelineEvent, version: RoomVersion, place: JSONObject
+    ) -> Step:
+        target = UserID(entry.event.state_key or "")
+        end = BEGINNING if entry.ordering is None else entry.ordering
+        part = stored.placed(tx.connection, room_nid, target, Ordering(_number(place)), end, rows * ROWS_FOR_ONE)
+        # Who speaks alone leaves nothing to pass over.
+        some = part.events[:rows]
+        upto: int | None = part.upto
+        if len(some) < len(part.events):
+            upto = some[-1].ordering
+        self._redact(tx, [revived(row, version) for row in some], entry.event_id)
+        then: JSONObject = {**place, "after": upto}
+        return Step(len(some), False, then if upto is not None else {**place, "phase": ASIDE, "after": place["since"]})
+
+    def _aside(
+        self, tx: Write, rows: int, room_nid: int, entry: TimelineEvent, version: RoomVersion, place: JSONObject
+    ) -> Step:
+        part = stored.aside(tx.connection, room_nid, UserID(entry.event.state_key or ""), _number(place), rows)
+        self._redact(tx, [revived(row, version) for row in part.events], entry.event_id)
+        if part.upto is None:
+            return Step(len(part.events), True)
+        return Step(len(part.events), False, {**place, "after": part.upto})
+
+    def _redact(self, tx: Write, entries: Sequence[TimelineEvent], by: EventID) -> None:
+        for entry in entries:
+            carry_out(tx, self.redactions.of_event(entry, by))
+
+    def _queue(self, tx: Write, room_nid: int, entry: TimelineEvent) -> None:
+        queue(tx, NAME, entry.event_id, {"room_id": entry.event.room_id}, now_ms(self.clock))
+
+    def _redact_late(self, tx: Write, room_nid: int, entry: TimelineEvent) -> None:
+        redaction = in_force(tx.connection, room_nid, entry.event.sender)
+        if redaction is not None:
+            self._redact(tx, [entry], redaction.event_id)
+
+
+@define(eq=False)
+class FetchedMemberRedactions:
+    """The same for history that is fetched later.  Implements ``companions.Companion``."""
+
+    redactions: Redactions
+
+    def beside(self, entry: TimelineEvent) -> Beside | None:
+        """What a removed user said since they came is redacted at once."""
+        return self._redact if entry.status is Status.ACCEPTED else None
+
+    def _redact(self, tx: Write, room_nid: int, entry: TimelineEvent) -> None:
+        redaction = in_force(tx.connection, room_nid, entry.event.sender)
+        if redaction is None or entry.ordering is None or entry.nid == redaction.since_nid:
+            return
+        if _place_of(tx.connection, redaction.since_nid) < entry.ordering:
+            carry_out(tx, self.redactions.of_event(entry, redaction.event_id))
+
+
+def in_force(tx: Snapshot, room_nid: int, user_id: UserID) -> MemberRedaction | None:
+    """The kick or ban that redacts what the user says, if that is what they are now."""
+    redaction = stored.of_user(tx, room_nid, user_id)
+    if redaction is None:
+        return None
+    current = state.entry_as_of(tx, room_nid, (state.MEMBER, user_id), state.NOW)
+    return redaction if current == redaction.event_nid else None
+
+
+def _begin(tx: Write, rows: int, room_nid: int, scope: _Scope) -> Step:
+    """What comes from now on is redacted when it comes."""
+    stored.replace(tx, room_nid, scope.redaction)
+    after = _place_of(tx.connection, scope.redaction.since_nid)
+    return Step(place={"phase": TIMELINE, "after": after, "since": scope.aside_since_nid})
+
+
+def _place_of(tx: Snapshot, nid: int) -> Ordering:
+    """Where the event is; before everything, if this server has not fetched history so old."""
+    event = events.by_nid(tx, nid)
+    return BEGINNING if event is None or event.ordering is None else Ordering(event.ordering)
+
+
+def _since(before: Sequence[KeyChange]) -> int | None:
+    """The event by which the user came to be what they were last; for members that by which they came in."""
+    if not before:
+        return None
+    first = len(before) - 1
+    # Members who call themselves otherwise stay: that would be too easy a way out.
+    while before[first].membership == "join" and first and before[first - 1].membership == "join":
+        first -= 1
+    return before[first].event_nid
+
+
+def _number(place: JSONObject) -> int:
+    after = place["after"]
+    assert isinstance(after, int), "written by an earlier step"
+    return after

@@ -1,0 +1,23 @@
+"""What was redacted is kept for a while, for those who may redact: MSC2815."""
+
+from homeserver.http.client.redacted_contents import RedactedContentDetour
+from homeserver.services.redacted_contents import RedactedContents, forget_redacted_contents
+from scripts.proposals.proposal import Ground, Proposal
+
+
+def propose(ground: Ground) -> Proposal:
+    """Where the settings say so; where they do not any more, what was kept goes."""
+    settings = ground.settings.moderation
+    contents = RedactedContents(
+        ground.database, ground.reactor, ground.known_events, ground.views, ground.messages, ground.shown, settings
+    )
+    chores = (forget_redacted_contents(settings),)
+    if not settings.redacted_content_days:
+        return Proposal(features={"fi.mau.msc2815": False}, chores=chores, belongings=(contents,))
+    return Proposal(
+        features={"fi.mau.msc2815": True},
+        event_detours=(RedactedContentDetour(contents),),
+        witnesses=(contents.keep,),
+        chores=chores,
+        belongings=(contents,),
+    )
