@@ -38,10 +38,10 @@ from homeserver.store.receipts import StoredReceipt
 from homeserver.store.unread import StoredCount
 from homeserver.store.windows import MEMBER, Sketch
 
-COUNTED_MAX: Final = 2_000
-"""Events of a room that are looked at, from the newest back: of who never reads, the rest counts no more."""
-PAGE: Final = 100
-"""Events that are read at once when many are counted."""
+COUNTED_MAX: Final = 20_000
+"""Of a room's events that were not counted yet, so many are when somebody asks, the newest; the rest is left out."""
+PAGE: Final = 50
+"""Events that are read at once when many are counted: a tenth of a millisecond each."""
 TALLIES_MAX: Final = 200_000
 MOVED_MAX: Final = 100_000
 
@@ -143,18 +143,21 @@ class UnreadCounts:
 
     async def _long_walk(self, row: Membership, tally: Tally, upto: Position) -> tuple[Mapping[str, Count] | None, int]:
         """As ``_walk`` over many events, of which only those are read that matter; and how many there were."""
-        sketches = await self.database.read(windows.sketches, row.room_nid, tally.upto, ordering_at(upto), COUNTED_MAX)
+        end, looked = ordering_at(upto), 0
         counts: Mapping[str, Count] | None = tally.counts
-        for start in range(0, len(sketches), PAGE):
-            page = sketches[start : start + PAGE]
-            assert counts is not None
+        place = await self.database.scan(windows.place_back, row.room_nid, tally.upto, end, COUNTED_MAX)
+        while counts is not None:
+            # In a thread: so others go on between the pages.
+            page = await self.database.scan(windows.sketches, row.room_nid, place, end, PAGE)
             wanted = _worth_reading(page, row.user_id, bool(counts))
             events = await self.known.by_ids(wanted)
             found = [events[event_id] for event_id in wanted if event_id in events]
             counts = await self._walk(row, evolve(tally, counts=counts), found, upto)
-            if counts is None:
+            looked += len(page)
+            if len(page) < PAGE:
                 break
-        return counts, len(sketches)
+            place = page[-1].ordering
+        return counts, looked
 
     async def _walk(
         self, row: Membership, tally: Tally, events: Iterable[TimelineEvent], upto: Position

@@ -10,6 +10,7 @@ from typing import Any
 from attrs import frozen
 from sqlalchemy import Connection, Join, Select, and_, bindparam, func, or_, select
 
+from homeserver.core.canonical import INTEGER_MAX
 from homeserver.core.events import StateKey
 from homeserver.core.identifiers import EventID, RoomID, UserID
 from homeserver.core.log import Position
@@ -221,6 +222,13 @@ def history_of_key(
     return _CHANGES_OF_KEY.all(tx, room_nid=room_nid, type=key[0], state_key=key[1], upto=upto)
 
 
+def once_joined(tx: Connection, user_id: UserID, room_nids: Iterable[int]) -> set[int]:
+    """Those of the rooms that the user is or was joined to."""
+    newest = Position(INTEGER_MAX)
+    histories = {nid: history_of_key(tx, nid, (MEMBER, user_id), newest) for nid in room_nids}
+    return {nid for nid, history in histories.items() if any(membership == "join" for _, membership, _ in history)}
+
+
 def member_counts(tx: Connection, room_nid: int, position: Position, heroes: int) -> MemberCounts:
     """The members after *position*, and at most so many *heroes*."""
     counts: dict[str, int] = dict(_COUNTS.all(tx, room_nid=room_nid, upto=position))
@@ -278,18 +286,35 @@ _SKETCHES = Prepared(
         events.c.ordering > bindparam("after"),
         events.c.ordering <= bindparam("upto"),
     )
-    .order_by(events.c.ordering.desc())
+    .order_by(events.c.ordering)
     .limit(bindparam("limit"))
+)
+_PLACE_BACK = Prepared(
+    select(events.c.ordering)
+    .where(
+        events.c.room_nid == bindparam("room_nid"),
+        events.c.ordering > bindparam("after"),
+        events.c.ordering <= bindparam("upto"),
+    )
+    .order_by(events.c.ordering.desc())
+    .offset(bindparam("count"))
+    .limit(1)
 )
 
 
 def sketches(tx: Connection, room_nid: int, after: Ordering, upto: Ordering, limit: int) -> list[Sketch]:
-    """The last *limit* events of the timeline at orderings in ``(after, upto]``, oldest first."""
+    """The first *limit* events of the timeline at orderings in ``(after, upto]``, oldest first."""
     rows = _SKETCHES.all(tx, room_nid=room_nid, after=after, upto=upto, limit=limit)
     return [
         Sketch(ordering, event_id, kind, sender, redacted_by is not None)
-        for ordering, event_id, kind, sender, redacted_by in reversed(rows)
+        for ordering, event_id, kind, sender, redacted_by in rows
     ]
+
+
+def place_back(tx: Connection, room_nid: int, after: Ordering, upto: Ordering, count: int) -> Ordering:
+    """The place after which there are *count* events up to *upto*; *after* where there are no more than that."""
+    place: int | None = _PLACE_BACK.scalar(tx, room_nid=room_nid, after=after, upto=upto, count=count)
+    return after if place is None else Ordering(place)
 
 
 def joined_since(tx: Connection, room_nid: int, user_id: UserID, upto: Position) -> Position | None:

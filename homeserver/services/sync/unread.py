@@ -2,7 +2,9 @@
 
 from attrs import define
 
+from homeserver.core.identifiers import RoomID
 from homeserver.services.clock import Clock
+from homeserver.services.receipts import user_mark
 from homeserver.services.sync.pacing import Pace
 from homeserver.services.sync.section import SyncBody, SyncSpan
 from homeserver.services.unread import UnreadCounts
@@ -17,9 +19,21 @@ class UnreadNews:
 
     async def write(self, span: SyncSpan, body: SyncBody) -> None:
         """The counts are in *body*."""
+        for room_id in self._read_in(span):
+            body.joined(room_id)
         by_thread = span.filter.room.timeline.unread_thread_notifications
         pace = Pace(self.clock)
         for room_id, part in body.join.items():
             counts = await self.unread.of(span.rooms.joined[room_id], span.upto.position)
             part.update(counts.to_json(by_thread))
             await pace.step()
+
+    @staticmethod
+    def _read_in(span: SyncSpan) -> list[RoomID]:
+        """The rooms in which the user has read on: also a client that wants no receipts shows how much is left."""
+        rooms = None if span.since is None else span.changes.read_by(user_mark(span.user_id))
+        return [
+            room_id
+            for room_id in map(RoomID, rooms or ())
+            if room_id in span.rooms.joined and span.filter.room.admits_room(room_id)
+        ]

@@ -4,6 +4,7 @@ import random
 
 from homeserver.core.drafts import Draft
 from homeserver.core.identifiers import EventID, UserID
+from homeserver.services import unread
 from homeserver.services.refusals import InvalidParameter, NotFound, NotInRoom
 from homeserver.store import unread as stored_unread
 from tests.builders import ALICE, DAVE
@@ -163,6 +164,21 @@ class UnreadTests(DatabaseCase):
         self.assertEqual({"main": (121, 0), root: (1, 0)}, before)
         self.assertEqual(before, after)
         self.assertEqual({("", 121), (root, 1)}, {(count.thread_id, count.notify) for count in stored})
+
+    async def test_who_was_away_for_long_finds_every_mention(self) -> None:
+        """All is counted, page by page, up to a bound; what went on being counted has none."""
+        await self.services.say(self.room_id, DAVE, "first", **{"m.mentions": {"user_ids": [ALICE]}})
+        drafts = [Draft("m.room.message", DAVE, {"msgtype": "m.text", "body": str(n)}) for n in range(199)]
+        for start in range(0, len(drafts), 50):
+            await self.services.rooms.timeline.send_all(self.room_id, drafts[start : start + 50])
+        whole = await self.unread()
+        self.patch(unread, "COUNTED_MAX", 120)
+
+        self.assertEqual({"main": (200, 1)}, whole)
+        self.assertEqual({"main": (120, 0)}, await self.unread(ERIN))
+        await self.services.say(self.room_id, DAVE, "last")
+        self.assertEqual({"main": (121, 0)}, await self.unread(ERIN))
+        self.assertEqual({"main": (201, 1)}, await self.unread())
 
     async def test_a_receipt_makes_what_was_put_down_void(self) -> None:
         """After a receipt and a restart nothing is unread."""

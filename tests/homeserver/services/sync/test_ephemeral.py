@@ -85,6 +85,20 @@ class EphemeralTests(DatabaseCase):
         counts = [room["unread_notifications"]["notification_count"] for room in (first, second, third)]
         self.assertEqual([1, 2, 0], counts)
 
+    async def test_counts_fall_for_who_wants_no_receipts(self) -> None:
+        """Reading on one device is seen on another, whatever its filter, unless it does not want the room."""
+        wants = {"room": {"ephemeral": {"not_types": ["m.receipt"]}}}
+        for filter, counts in ((wants, [0]), ({"room": {**wants["room"], "not_rooms": [self.room_id]}}, [])):
+            self.event_id = await self.services.say(self.room_id, DAVE)
+            since = (await self.services.sync(ALICE, filter=filter))["next_batch"]
+            waiting = self.services.start(ALICE, since, filter=filter, timeout_ms=30_000)
+            await self.services.receipts.advance(ALICE, self.room_id, "m.read", self.event_id)
+            self.services.turn()
+            self.services.clock.advance(31)
+            rooms = (await waiting).get("rooms", {}).get("join", {}).values()
+
+            self.assertEqual(counts, [room["unread_notifications"]["notification_count"] for room in rooms])
+
     async def test_threads_are_counted_apart_on_request(self) -> None:
         """With ``unread_thread_notifications`` the count of the room is that of the main timeline."""
         relation = {"rel_type": "m.thread", "event_id": self.event_id}
