@@ -181,8 +181,9 @@ class Client:
             return
         is_json = response.headers["content-type"] == "application/json"
         if response.status >= 400:
-            is_page = response.headers["content-type"].startswith("text/html") and target.startswith("/_folkmoot/")
-            assert is_json or is_page, "errors are JSON, but where people read them"
+            is_page = response.headers["content-type"].startswith("text/html")
+            are_people = target.startswith("/_folkmoot/") or "/fallback/web" in target
+            assert is_json or (is_page and are_people), "errors are JSON, but where people read them"
             if is_page:
                 return
             body = response.json

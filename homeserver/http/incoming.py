@@ -81,6 +81,10 @@ class Incoming:
             self._json = parse_json(text) if text else {}
         return self._json
 
+    def form(self) -> dict[str, str]:
+        """The body as a page's form, decoded; of fields given twice the first.  Raises Malformed."""
+        return {name: values[0] for name, values in _parse_query(self.body()).items()}
+
     def upload(self) -> Upload:
         """The body as a file; from then on it is the caller's."""
         content = cast(BinaryIO, self._request.content)
@@ -93,7 +97,7 @@ class Incoming:
 def _parse_query(text: bytes) -> dict[str, list[str]]:
     parts = text.split(b"&")
     if len(parts) > QUERY_PARAMETERS_MAX:
-        raise Malformed("There are too many query parameters.", code="M_INVALID_PARAM")
+        raise Malformed("There are too many parameters.", code="M_INVALID_PARAM")
     query: dict[str, list[str]] = {}
     for part in parts:
         if part:
@@ -108,4 +112,4 @@ def _decode(text: bytes) -> str:
             return unquote_plus(text.decode("ascii"), errors="strict")
         return text.decode()
     except UnicodeDecodeError as error:
-        raise Malformed("The query is not in UTF-8.", code="M_INVALID_PARAM") from error
+        raise Malformed("This is not in UTF-8.", code="M_INVALID_PARAM") from error

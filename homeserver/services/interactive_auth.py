@@ -13,11 +13,13 @@ from attrs import define, evolve, field
 from homeserver.core import interactive_auth as uia
 from homeserver.core.canonical import JSON
 from homeserver.core.interactive_auth import Attempt, Challenge, Flows, Progress
+from homeserver.services.callers import RequestInfo
 from homeserver.services.clock import Clock, now_ms
-from homeserver.services.refusals import AddressNotProved, Forbidden, InteractiveAuthRequired
+from homeserver.services.refusals import AddressNotProved, Forbidden, InteractiveAuthRequired, SessionExpired
 from homeserver.services.stages.stage import Request, Stage
 from homeserver.store import uia_sessions
 from homeserver.store.database import Database
+from homeserver.store.write import Write
 
 __all__ = ["AT_ONCE", "BY_PASSWORD", "InteractiveAuth", "Request"]
 
@@ -55,7 +57,7 @@ class InteractiveAuth:
             raise InteractiveAuthRequired(self._challenge(request, self._issue(request), Progress()))
         attempt = uia.parse_attempt(auth)
         session = self._session_of(request, attempt)
-        progress = await self._progress(request, session)
+        stored = progress = await self._progress(request, attempt, session)
         challenge = self._challenge(request, session, progress)
         if attempt.stage is not None and attempt.stage not in progress.completed:
             progress = await self._attempt(request, attempt, progress, challenge)
@@ -63,7 +65,36 @@ class InteractiveAuth:
                 await self._keep(request, session, progress)
         if not uia.is_complete(request.flows, progress):
             raise InteractiveAuthRequired(self._challenge(request, session, progress))
+        if stored.completed and not await self.database.write(uia_sessions.take, session):
+            # What was proved is good for one request, and another one was there first.
+            raise InteractiveAuthRequired(self._challenge(request, session, Progress()))
         return progress
+
+    def operation_of(self, session: str) -> str:
+        """What the client of a session wants to do.  Raises SessionExpired."""
+        operation = uia.operation_of(self.secret, now_ms(self.clock), session)
+        if operation is None:
+            raise SessionExpired
+        return operation
+
+    async def is_proved(self, session: str, stage: str) -> bool:
+        """Whether the stage of the session was taken."""
+        return stage in (await self.database.read(uia_sessions.progress, session)).proofs
+
+    def stage_called(self, name: str) -> Stage | None:
+        """The stage of that name; None: it cannot be taken here."""
+        return self._by_name.get(name)
+
+    async def prove_aside(self, session: str, attempt: Attempt, info: RequestInfo) -> None:
+        """
+        A stage is taken without the client of the session, which learns of it when it comes back.
+
+        Raises SessionExpired; what the stage raises.  Spec: client-server-api#fallback
+        """
+        assert attempt.stage is not None, "a page is of a stage"
+        request = Request(self.operation_of(session), (), info)
+        proof = await self._by_name[attempt.stage].prove(request, attempt)
+        await self.database.write(_note, session, request.purpose, attempt.stage, proof, now_ms(self.clock))
 
     def _session_of(self, request: Request, attempt: Attempt) -> str:
         if attempt.session is None:
@@ -85,17 +116,23 @@ class InteractiveAuth:
             raise _failed(challenge, "M_THREEPID_AUTH_FAILED", refusal.reason) from refusal
         return uia.advance(progress, attempt.stage, proof)
 
-    # Progress is stored only in the middle of a flow: most flows have one stage.
+    # Progress is stored only in the middle of a flow, and when it was made on a page: most flows have one stage.
 
-    async def _progress(self, request: Request, session: str) -> Progress:
-        if max(map(len, request.flows)) < 2:
+    async def _progress(self, request: Request, attempt: Attempt, session: str) -> Progress:
+        if attempt.session is None or (attempt.stage is not None and max(map(len, request.flows)) < 2):
             return Progress()
-        return await self.database.read(uia_sessions.progress, session)
+        stored = await self.database.read(uia_sessions.progress, session)
+        # On a page, anybody may have given a password: it must be that of the one whose request it is.
+        proofs = {
+            stage: proof
+            for stage, proof in stored.proofs.items()
+            if stage != uia.PASSWORD or request.user_id in {None, proof}
+        }
+        return uia.walked(request.flows, proofs)
 
     async def _keep(self, request: Request, session: str, progress: Progress) -> None:
-        await self.database.write(
-            uia_sessions.keep, session, request.purpose, progress, now_ms(self.clock), uia.SESSION_LIFETIME_MS
-        )
+        stage = progress.completed[-1]
+        await self.database.write(_note, session, request.purpose, stage, progress.proofs[stage], now_ms(self.clock))
 
     def _issue(self, request: Request) -> str:
         entropy = self.random(uia.SESSION_ENTROPY_BYTES)
@@ -105,6 +142,16 @@ class InteractiveAuth:
         named = {stage for flow in request.flows for stage in flow}
         params = {stage: shown for stage in named if (shown := self._by_name[stage].params()) is not None}
         return Challenge(session, request.flows, progress.completed, params)
+
+
+def _note(tx: Write, session: str, purpose: str, stage: str, proof: str, now: int) -> None:
+    """The session has one more stage, beside those that a page may be adding at the same time."""
+    progress = uia_sessions.progress(tx.connection, session)
+    if stage not in progress.proofs:
+        progress = uia.advance(progress, stage, proof)
+    else:
+        progress = evolve(progress, proofs={**progress.proofs, stage: proof})
+    uia_sessions.keep(tx, session, purpose, progress, now, uia.SESSION_LIFETIME_MS)
 
 
 def _failed(challenge: Challenge, errcode: str, error: str) -> InteractiveAuthRequired:

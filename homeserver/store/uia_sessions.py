@@ -12,6 +12,7 @@ _BY_ID = Prepared(
     select(uia_sessions.c.completed, uia_sessions.c.remembered).where(uia_sessions.c.session_id == bindparam("this"))
 )
 _REPLACE = upsert(uia_sessions, changed=("completed", "remembered"))
+_DELETE = Prepared(delete(uia_sessions).where(uia_sessions.c.session_id == bindparam("this")))
 _DELETE_OLD = Prepared(delete(uia_sessions).where(uia_sessions.c.created_ms < bindparam("before")))
 
 
@@ -37,3 +38,8 @@ def keep(tx: Write, session_id: str, purpose: str, made: Progress, now_ms: int, 
         remembered=encode_json(dict(made.proofs)).decode(),
         created_ms=now_ms,
     )
+
+
+def take(tx: Write, session_id: str) -> bool:
+    """Whether anything was known of the session; then nothing is any more."""
+    return tx.run(_DELETE, this=session_id) == 1

@@ -20,7 +20,9 @@ from homeserver.core.interactive_auth import (
     is_session,
     issue_session,
     open_stages,
+    operation_of,
     parse_attempt,
+    walked,
 )
 from homeserver.core.malformed import Malformed
 
@@ -86,13 +88,34 @@ def test_sessions_of_other_servers_are_strangers() -> None:
     assert not is_session(SECRET, "register", 1000, session)
 
 
+def test_a_session_says_what_it_is_for() -> None:
+    """Its page knows the operation, and nothing of whose it is; of other servers' sessions it knows nothing."""
+    session = issue_session(SECRET, "changePassword @alice:example.org", 1000, ENTROPY)
+
+    assert operation_of(SECRET, 1000, session) == "changePassword"
+    assert operation_of(b"x" * 32, 1000, session) is None
+    assert operation_of(SECRET, 1000 + SESSION_LIFETIME_MS, session) is None
+    assert operation_of(SECRET, 1000, session.replace("changePassword", "register")) is None
+
+
+def test_proofs_lead_along_a_flow_in_whatever_order_they_came() -> None:
+    """As far as they do without a gap, and along the flow that they lead along the farthest."""
+    flows = ((REGISTRATION_TOKEN, TERMS), (TERMS, DUMMY))
+
+    assert walked(flows, {}).completed == ()
+    assert walked(flows, {TERMS: ""}).completed == (TERMS,)
+    assert walked(flows, {DUMMY: "", TERMS: ""}).completed == (TERMS, DUMMY)
+    assert walked(flows, {TERMS: "", REGISTRATION_TOKEN: "t"}).completed == (REGISTRATION_TOKEN, TERMS)
+    assert walked(flows, {DUMMY: ""}).completed == ()
+
+
 @given(st.text())
 def test_made_up_sessions_are_refused(text: str) -> None:
     """A client cannot invent a session, whatever it writes."""
     assert not is_session(SECRET, "register", 1000, text)
 
 
-@given(st.integers(0, 43), st.sampled_from("AZaz09-_"))
+@given(st.integers(0, len("register.") + 59), st.sampled_from("AZaz09-_"))
 def test_a_changed_session_is_refused(index: int, character: str) -> None:
     """Any changed character breaks the session."""
     session = issue_session(SECRET, "register", 1000, ENTROPY)
