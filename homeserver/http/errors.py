@@ -19,6 +19,7 @@ REFUSALS: Final[dict[type[Exception], tuple[int, str]]] = {
     r.Taken: (400, "M_USER_IN_USE"),
     r.AliasTaken: (409, "M_ROOM_IN_USE"),
     r.BadAlias: (400, "M_BAD_ALIAS"),
+    r.DuplicateAnnotation: (400, "M_DUPLICATE_ANNOTATION"),
     r.InvalidRoomState: (400, "M_INVALID_ROOM_STATE"),
     r.Reserved: (400, "M_EXCLUSIVE"),
     r.UnknownToken: (401, "M_UNKNOWN_TOKEN"),

@@ -57,6 +57,12 @@ class BadAlias(Refusal):
     reason = "This alias does not point to the room."
 
 
+class DuplicateAnnotation(Refusal):
+    """The caller has said the same of the event before."""
+
+    reason = "You have said this of the event already."
+
+
 class InvalidRoomState(Refusal):
     """The first state that a new room was to have is refused by its own rules."""
 

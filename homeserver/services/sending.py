@@ -26,6 +26,7 @@ from homeserver.core.identifiers import (
 from homeserver.core.malformed import Malformed
 from homeserver.core.power_levels import power_levels_of
 from homeserver.services.aliases import Aliases
+from homeserver.services.annotations import AnnotationOnce, annotation_of
 from homeserver.services.callers import Caller
 from homeserver.services.companions import Beside
 from homeserver.services.inviting import Inviting
@@ -73,7 +74,9 @@ class Sending:
         extras: Extras = NO_EXTRAS,
     ) -> EventID:
         """
-        The message is in the room, once for each transaction ID.  Raises NotInRoom, Forbidden, Malformed.
+        The message is in the room, once for each transaction ID.
+
+        Raises NotInRoom, Forbidden, Malformed, DuplicateAnnotation.
 
         *origin_server_ts*: application services may state it.
         """
@@ -91,7 +94,11 @@ class Sending:
             transaction=extras.transaction or _transaction(caller, transaction_id),
             fields=extras.fields,
         )
-        return await self.timeline.send(room_id, draft, extras.besides)
+        annotation = annotation_of(caller.user_id, event_type, content)
+        if annotation is None:
+            return await self.timeline.send(room_id, draft, extras.besides)
+        sent = await self.timeline.said_before(room_id, draft, annotation)
+        return sent or await self.timeline.send(room_id, draft, (*extras.besides, AnnotationOnce(annotation)))
 
     async def send_state(
         self,

@@ -34,9 +34,11 @@ from homeserver.services.live_rooms import LiveRoom, LiveRooms
 from homeserver.services.member_guards import MemberChange, MemberGuards
 from homeserver.services.policy.recommendations import Recommendations
 from homeserver.services.redactions import Redactions
-from homeserver.store import transactions
+from homeserver.services.refusals import DuplicateAnnotation
+from homeserver.store import relations, transactions
 from homeserver.store.database import Database
 from homeserver.store.failures import Duplicate
+from homeserver.store.relations import Annotation
 
 ASKED_MAX: Final = 3
 """How often a policy server is asked of one event while others go on in the room; then they wait."""
@@ -136,6 +138,15 @@ class Timeline:
         room.note_written(1)
         self.live_rooms.adopt(room)
         return room.room_id
+
+    async def said_before(self, room_id: RoomID, draft: Draft, annotation: Annotation) -> EventID | None:
+        """The event that was sent under the draft's transaction.  Raises DuplicateAnnotation for any other like it."""
+        if not await self.database.read(relations.is_said, annotation):
+            return None
+        sent = await self._sent(room_id, draft)
+        if sent is None:
+            raise DuplicateAnnotation
+        return sent
 
     async def _sent(self, room_id: RoomID, draft: Draft) -> EventID | None:
         """What was sent under the draft's transaction before."""

@@ -10,7 +10,7 @@ from attrs import frozen
 from sqlalchemy import Connection, bindparam, delete, func, literal_column, select, true
 
 from homeserver.core.identifiers import EventID, UserID
-from homeserver.core.relations import REFERENCE, REPLACE, THREAD, Relation
+from homeserver.core.relations import ANNOTATION, REFERENCE, REPLACE, THREAD, Relation
 from homeserver.core.timeline import Ordering
 from homeserver.store import events
 from homeserver.store.prepared import Insertion, Prepared, PreparedIn, Row
@@ -31,6 +31,16 @@ class Child:
     sender: UserID
     key: str | None
     ordering: Ordering
+
+
+@frozen
+class Annotation:
+    """What a user says of an event in a word, such as a reaction."""
+
+    relates_to: EventID
+    event_type: str
+    sender: UserID
+    key: str
 
 
 @frozen
@@ -64,6 +74,18 @@ REPLIES_MAX: Final = 5_000
 
 _CHILD = (r.c.event_nid, r.c.relates_to, r.c.rel_type, r.c.event_type, r.c.sender, r.c.key, r.c.ordering)
 _INSERT = Insertion(r)
+_SAID = Prepared(
+    select(r.c.event_nid)
+    .where(
+        r.c.relates_to == bindparam("relates_to"),
+        r.c.rel_type == ANNOTATION,
+        r.c.event_type == bindparam("event_type"),
+        r.c.sender == bindparam("sender"),
+        r.c.key == bindparam("key"),
+        r.c.event_nid != bindparam("besides"),
+    )
+    .limit(1)
+)
 _FORGET = Prepared(delete(r).where(r.c.event_nid == bindparam("nid")))
 
 
@@ -146,6 +168,19 @@ _LATEST_OF = (
     .where(r.c.rel_type == "m.thread", r.c.room_nid == bindparam("room_nid"), r.c.ordering.is_not(None))
     .group_by(r.c.relates_to)
 )
+
+
+def is_said(tx: Connection, annotation: Annotation, besides: int = 0) -> bool:
+    """Whether an event that is not redacted says so already, *besides* the one with that nid."""
+    found = _SAID.scalar(
+        tx,
+        relates_to=annotation.relates_to,
+        event_type=annotation.event_type,
+        sender=annotation.sender,
+        key=annotation.key,
+        besides=besides,
+    )
+    return found is not None
 
 
 def _summaries(latest: Any) -> Any:

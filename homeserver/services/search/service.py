@@ -34,7 +34,7 @@ from homeserver.services.search.indexing import SearchIndexing
 from homeserver.services.shown_events import ShownEvents
 from homeserver.services.sync.pacing import Pace, batched
 from homeserver.services.visible_history import Seen
-from homeserver.store import relations, search
+from homeserver.store import relations, search, windows
 from homeserver.store.database import Database
 from homeserver.store.search_hits import Hit, Hits, SearchQuery, hits
 
@@ -105,11 +105,16 @@ class _Looking:
 
 @frozen(eq=False)
 class _Part:
-    """The results of one request: *found*, after *upto* matches of *hits* were looked at since the search began."""
+    """
+    The results of one request: *found*, after *upto* matches of *hits* were looked at since the search began.
+
+    *hidden*: how many of those that it looked at are not for this reader.
+    """
 
     hits: Hits
     found: Sequence[_Result]
     upto: int
+    hidden: int = 0
 
     @property
     def rest(self) -> Sequence[Hit]:
@@ -152,7 +157,8 @@ class Search:
                 token = SearchToken(await self.database.read(search.newest), 0)
             part = await self._part(caller, request, sought, token)
         answer: JSONObject = {
-            "count": part.hits.total,
+            # What the reader may not see does not count: that there is something would tell what was said.
+            "count": part.hits.total - part.hidden,
             "highlights": list[JSON](surfaces(request.term, [result.text for result in part.found])) if sought else [],
             "results": await self._shown(request, part.found),
         }
@@ -173,26 +179,31 @@ class Search:
         found = await self.database.scan(hits, _query(request, sought, token, looking.rooms))
         limit = max(1, request.wanted.limit_within(LIMIT_DEFAULT, LIMIT_MAX))
         results: list[_Result] = []
-        upto, pace = token.offset, Pace(self.clock)
+        upto, hidden, pace = token.offset, 0, Pace(self.clock)
         for some in batched(found.first[token.offset :], LOOKED_AT_ONCE):
             await pace.step()
             visible = await self._visible(looking, some)
             for hit in some:
                 if len(results) == limit:
-                    return _Part(found, results, upto)
+                    return _Part(found, results, upto, hidden)
                 upto += 1
                 if hit.nid in visible:
                     results.append(visible[hit.nid])
-        return _Part(found, results, upto)
+                else:
+                    hidden += 1
+        return _Part(found, results, upto, hidden)
 
     async def _rooms(self, caller: Caller, wanted: EventFilter, token: SearchToken) -> Mapping[int, RoomID]:
         """{nid: room ID} of the rooms that the user has been in, as far as they are wanted."""
         only = token.group[1] if token.group is not None and token.group[0] == "room_id" else None
-        return {
-            row.room_nid: room_id
+        rows = [
+            row
             for room_id, row in (await self.memberships.of(caller.user_id)).rows.items()
             if not row.forgotten and wanted.admits_room(room_id) and only in {None, room_id}
-        }
+        ]
+        doubtful = [row.room_nid for row in rows if row.membership != "join"]
+        been_in = await self.database.read(windows.once_joined, caller.user_id, doubtful) if doubtful else set()
+        return {row.room_nid: row.room_id for row in rows if row.membership == "join" or row.room_nid in been_in}
 
     async def _visible(self, looking: _Looking, some: Sequence[Hit]) -> dict[int, _Result]:
         """{nid: result} of those matches that are shown."""

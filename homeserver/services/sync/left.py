@@ -7,7 +7,7 @@ Spec: client-server-api#leaving-rooms
 from collections.abc import Iterator
 from typing import Final
 
-from attrs import define
+from attrs import define, frozen
 
 from homeserver.core.log import Position
 from homeserver.services.recent_events import RecentEvents, Window
@@ -21,6 +21,14 @@ from homeserver.store.database import Database
 from homeserver.store.memberships import Membership
 
 LEFT: Final = frozenset({"leave", "ban"})
+
+
+@frozen
+class _Leaving:
+    """*was_in*: not only invited, knocking or banned before."""
+
+    room: RoomSpan
+    was_in: bool
 
 
 @define(eq=False)
@@ -43,19 +51,28 @@ class LeftRooms:
             nids = [row.room_nid for row in rows]
             before = await self.database.read(windows.memberships_as_of, span.user_id, nids, span.since.position)
         limit = span.filter.room.timeline.limit_within(self.settings.timeline_default, self.settings.timeline_max)
-        rooms = [_span(span, row, before.get(row.room_nid)) for row in rows]
-        found = await self.recent.latest_of([room.stretch(limit) for room in rooms])
+        leavings = [await self._leaving(span, row, before.get(row.room_nid)) for row in rows]
+        found = await self.recent.latest_of([leaving.room.stretch(limit) for leaving in leavings])
         rendering = Rendering(span)
-        for room, window in zip(rooms, found, strict=True):
-            await self._write_room(span, rendering, body, room, window, limit)
+        for leaving, window in zip(leavings, found, strict=True):
+            await self._write_room(span, rendering, body, leaving, window, limit)
+
+    async def _leaving(self, span: SyncSpan, row: Membership, before: str | None) -> _Leaving:
+        """Up to the moment of leaving; from the last sync on, unless the user came into the room after it."""
+        upto = Position(min(row.position, span.upto.position))
+        since = None if span.since is None else span.since.position
+        was_in = before == "join" or await was_joined(self.database, row, upto)
+        return _Leaving(RoomSpan(row, None if was_in and before != "join" else since, upto), was_in)
 
     async def _write_room(
-        self, span: SyncSpan, rendering: Rendering, body: SyncBody, room: RoomSpan, window: Window, limit: int
+        self, span: SyncSpan, rendering: Rendering, body: SyncBody, leaving: _Leaving, window: Window, limit: int
     ) -> None:
+        room = leaving.room
         timeline = await self.timelines.choose(span, room, window, limit)
-        # Of a room that the user was not in, the state is none of their business.
-        was_in = room.since is not None or await was_joined(self.database, room.row, room.upto)
-        state_ids = await self.states.of(span, timeline, room.since is None, ()) if was_in else []
+        if leaving.was_in:
+            state_ids = await self.states.of(span, timeline, room.since is None, ())
+        else:
+            state_ids = await self.states.own_membership(span, timeline)
         body.has_news = True
         body.leave[room.row.room_id] = {
             "timeline": await self.timelines.render(rendering, timeline),
@@ -68,12 +85,6 @@ async def was_joined(database: Database, row: Membership, upto: Position) -> boo
     """Whether the user of *row*, who is out of the room, was joined until then: declining an invite is no leaving."""
     history = await database.read(windows.history_of_key, row.room_nid, ("m.room.member", row.user_id), upto)
     return len(history) > 1 and history[-2][1] == "join"
-
-
-def _span(span: SyncSpan, row: Membership, before: str | None) -> RoomSpan:
-    """Up to the moment of leaving; from the last sync on, if the user was in the room then."""
-    since = span.since.position if span.since is not None and before == "join" else None
-    return RoomSpan(row, since, Position(min(row.position, span.upto.position)))
 
 
 def _rows(span: SyncSpan) -> Iterator[Membership]:

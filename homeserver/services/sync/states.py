@@ -56,6 +56,19 @@ class States:
             self._remember(span, timeline, found)
         return list(found.values())
 
+    async def own_membership(self, span: SyncSpan, timeline: RoomTimeline) -> list[EventID]:
+        """
+        All there is for a user of a room that they were not in: what they are to it, if the timeline does not tell.
+
+        With ``state_after``, in any case.
+        """
+        own = (MEMBER, str(span.user_id))
+        if not span.state_after and own in _shown_keys(timeline):
+            return []
+        room = timeline.room
+        entry = await self.database.read(windows.entry_id, room.row.room_nid, own, room.upto)
+        return [] if entry is None else [entry]
+
     async def render(self, span: SyncSpan, rendering: Rendering, event_ids: Sequence[EventID]) -> list[JSON]:
         """The state as the reader gets it."""
         if not event_ids:

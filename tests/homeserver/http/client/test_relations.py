@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from twisted.internet.defer import ensureDeferred, gatherResults
+
 from tests.databases import each_database
 from tests.room_api import V1, V3, RoomAPICase, User
 
@@ -47,6 +49,38 @@ class RelationTests(RoomAPICase):
         self.assertEqual([thread], await ids("m.thread"))
         self.assertEqual([reaction], await ids("m.annotation", "m.reaction"))
         self.assertEqual([], await ids("m.annotation", "m.room.message"))
+
+    async def test_nobody_says_the_same_twice(self) -> None:
+        """A second annotation with type and key of the first is refused, until the first is redacted."""
+        content = relating("m.annotation", self.parent, key="+")
+        path = f"{V3}/rooms/{self.room_id}/send"
+
+        async def react(user: User, transaction: str, kind: str = "m.reaction", key: str = "+") -> Any:
+            return await user.client.put(f"{path}/{kind}/{transaction}", relating("m.annotation", self.parent, key=key))
+
+        first = await react(self.bob, "one")
+        again = await react(self.bob, "two")
+        self.assertEqual((400, "M_DUPLICATE_ANNOTATION"), (again.status, again.json["errcode"]))
+        # The same request once more is no second annotation.
+        self.assertEqual(first.json, (await react(self.bob, "one")).json)
+        for other in (react(self.alice, "a"), react(self.bob, "b", key="-"), react(self.bob, "c", "x.vote")):
+            self.assertEqual(200, (await other).status)
+        await self.bob.ok(self.bob.client.put(f"{V3}/rooms/{self.room_id}/redact/{first.json['event_id']}/r", {}))
+        self.assertEqual(200, (await react(self.bob, "three")).status)
+        self.assertEqual(400, (await react(self.bob, "four")).status)
+        # What was refused has left the room as it was.
+        await self.bob.send(
+            self.room_id, {**content, "m.relates_to": {**content["m.relates_to"], "key": "!"}}, "m.reaction"
+        )
+
+    async def test_two_at_once_are_one(self) -> None:
+        """Of two that arrive at the same moment, one is refused."""
+        path = f"{V3}/rooms/{self.room_id}/send/m.reaction"
+        content = relating("m.annotation", self.parent, key="+")
+        answers = await gatherResults(
+            [ensureDeferred(self.bob.client.put(f"{path}/{transaction}", content)) for transaction in ("one", "two")]
+        )
+        self.assertEqual([200, 400], sorted(answer.status for answer in answers))
 
     async def test_pages(self) -> None:
         """Pages hold every child once, in both directions."""

@@ -74,6 +74,18 @@ class SearchTests(RoomAPICase):
         await self.carol.join(hidden)
         self.assertEqual([], await self.found(self.carol, "apple"))
 
+    async def test_what_is_hidden_does_not_count(self) -> None:
+        """The count tells nobody that something was said which they may not see, in rooms they left or are asked to."""
+        room_id = await self.alice.create_room(preset="private_chat", invite=[self.bob.user_id, self.carol.user_id])
+        await self.bob.join(room_id)
+        await self.alice.say(room_id, "plum one")
+        await self.bob.act(room_id, "leave")
+        await self.alice.say(room_id, "plum two")
+
+        counts = [(await self.look(user, "plum"))["count"] for user in (self.alice, self.bob, self.carol)]
+
+        self.assertEqual([2, 1, 0], counts)
+
     async def test_the_ignored_the_redacted_and_the_encrypted(self) -> None:
         """None of it is found."""
         await self.bob.join(self.room_id)

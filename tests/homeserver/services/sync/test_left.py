@@ -111,6 +111,25 @@ class LeftRoomsTests(DatabaseCase):
         self.assertEqual([], room["state"]["events"])
         self.assertNotIn("invite", rooms)
 
+    async def test_clients_that_want_states_as_they_are_after(self) -> None:
+        """With ``state_after``, declining an invite and the end of a ban are told by the state too, once."""
+        secret = await self.services.new_room(ALICE)
+        await self.services.member(secret, ERIN, "invite", ALICE)
+        await self.services.join(self.room_id, ERIN)
+        await self.services.member(self.room_id, ERIN, "ban", ALICE)
+        first = await self.services.sync(ERIN, state_after=True)
+        declined = await self.services.member(secret, ERIN, "leave")
+        unbanned = await self.services.member(self.room_id, ERIN, "leave", ALICE)
+
+        second = await self.services.sync(ERIN, first["next_batch"], state_after=True)
+        third = await self.services.sync(ERIN, second["next_batch"], state_after=True)
+
+        for room_id, event_id in ((secret, declined), (self.room_id, unbanned)):
+            room = second["rooms"]["leave"][room_id]
+            self.assertEqual([event_id], [event["event_id"] for event in room["state_after"]["events"]])
+            self.assertEqual([event_id], [event["event_id"] for event in room["timeline"]["events"]])
+        self.assertNotIn("rooms", third)
+
     async def test_invites_of_ignored_users_are_hidden(self) -> None:
         """Who ignores a user is not told of their invites."""
         await self.services.account_data.set(ERIN, None, "m.ignored_user_list", {"ignored_users": {ALICE: {}}})
