@@ -11,10 +11,11 @@ from typing import Final
 from attrs import define, field, frozen
 
 from homeserver.core.auth_events import CREATE, POWER_LEVELS
-from homeserver.core.canonical import JSONObject
+from homeserver.core.canonical import JSONObject, load_json
 from homeserver.core.events import Event, StateKey
 from homeserver.core.identifiers import EventID, UserID
 from homeserver.core.member_redactions import asks_redaction, may_redact_member, removes
+from homeserver.core.pdu import stored_event
 from homeserver.core.timeline import Ordering, Status, TimelineEvent
 from homeserver.core.versions import RoomVersion
 from homeserver.services.admission import carry_out
@@ -28,14 +29,16 @@ from homeserver.store import events, rooms, state, states_at, visibility
 from homeserver.store import jobs as stored_jobs
 from homeserver.store import member_redactions as stored
 from homeserver.store.database import Database, Snapshot
+from homeserver.store.events import StoredEvent
 from homeserver.store.jobs import StoredJob
 from homeserver.store.member_redactions import MemberRedaction
-from homeserver.store.visibility import KeyChange
 from homeserver.store.write import Write
 
 NAME: Final = "redact_member"
 BEGINNING: Final = Ordering(-(2**62))
 TIMELINE, ASIDE = "timeline", "aside"
+NAMES_MAX: Final = 100
+"""So many changes of name in one stay are looked back through."""
 ROWS_FOR_ONE: Final = 20
 """So many events of a timeline are passed over in the time that it takes to redact one."""
 
@@ -107,11 +110,12 @@ class MemberRedactions:
             return None
         if not may_redact_member(entry.event, await self._levels(room_nid, entry)):
             return None
-        since = _since(before) or entry.nid
-        placed = (await self.known.by_nids((since,)))[since].ordering is not None
-        # Who came before this server did has said all that is here since then; who had gone by then, nothing of it.
-        shown_since = since if placed or membership == "join" else entry.nid
-        return _Scope(MemberRedaction(target, entry.nid, entry.event_id, shown_since), since)
+        last = before[-1].event_nid if before else None
+        if membership == "join" and last is not None:
+            came = await self.database.read(came_by, last, target, entry.event.version)
+            return _Scope(MemberRedaction(target, entry.nid, entry.event_id, came), came)
+        # Who was not in the room has said nothing since but what was not let in.
+        return _Scope(MemberRedaction(target, entry.nid, entry.event_id, entry.nid), last or entry.nid)
 
     async def _levels(self, room_nid: int, entry: TimelineEvent) -> Mapping[StateKey, Event]:
         keys = (CREATE, POWER_LEVELS)
@@ -130,9 +134,11 @@ class MemberRedactions:
         upto: int | None = part.upto
         if len(some) < len(part.events):
             upto = some[-1].ordering
-        self._redact(tx, [revived(row, version) for row in some], entry.event_id)
+        since = int(str(place["since"]))
+        said = [row for row in some if _is_since(tx.connection, room_nid, row, target, version, since)]
+        self._redact(tx, [revived(row, version) for row in said], entry.event_id)
         then: JSONObject = {**place, "after": upto}
-        return Step(len(some), False, then if upto is not None else {**place, "phase": ASIDE, "after": place["since"]})
+        return Step(len(said), False, then if upto is not None else {**place, "phase": ASIDE, "after": place["since"]})
 
     def _aside(
         self, tx: Write, rows: int, room_nid: int, entry: TimelineEvent, version: RoomVersion, place: JSONObject
@@ -168,10 +174,10 @@ class FetchedMemberRedactions:
 
     def _redact(self, tx: Write, room_nid: int, entry: TimelineEvent) -> None:
         redaction = in_force(tx.connection, room_nid, entry.event.sender)
-        if redaction is None or entry.ordering is None or entry.nid == redaction.since_nid:
+        sender, version = entry.event.sender, entry.event.version
+        if redaction is None or not _is_since(tx.connection, room_nid, entry, sender, version, redaction.since_nid):
             return
-        if _place_of(tx.connection, redaction.since_nid) < entry.ordering:
-            carry_out(tx, self.redactions.of_event(entry, redaction.event_id))
+        carry_out(tx, self.redactions.of_event(entry, redaction.event_id))
 
 
 def in_force(tx: Snapshot, room_nid: int, user_id: UserID) -> MemberRedaction | None:
@@ -196,15 +202,37 @@ def _place_of(tx: Snapshot, nid: int) -> Ordering:
     return BEGINNING if event is None or event.ordering is None else Ordering(event.ordering)
 
 
-def _since(before: Sequence[KeyChange]) -> int | None:
-    """The event by which the user came to be what they were last; for members that by which they came in."""
-    if not before:
-        return None
-    first = len(before) - 1
-    # Members who call themselves otherwise stay: that would be too easy a way out.
-    while before[first].membership == "join" and first and before[first - 1].membership == "join":
-        first -= 1
-    return before[first].event_nid
+def came_by(tx: Snapshot, member_nid: int, user_id: UserID, version: RoomVersion) -> int:
+    """The event by which the user came in who was a member by *member_nid*: that may be but another name."""
+    nid = member_nid
+    for _ in range(NAMES_MAX):
+        row = events.by_nid(tx, nid)
+        if row is None:
+            break
+        # Each member event cites the one before it.
+        cited = stored_event(load_json(row.pdu), version, row.event_id).auth_events
+        joins = (each for each in events.by_ids(tx, cited).values() if _is_join(each, user_id, version))
+        earlier = next(joins, None)
+        if earlier is None:
+            break
+        nid = earlier.nid
+    return nid
+
+
+def _is_join(row: StoredEvent, user_id: UserID, version: RoomVersion) -> bool:
+    if row.type != state.MEMBER or row.state_key != user_id:
+        return False
+    return stored_event(load_json(row.pdu), version, row.event_id).membership == "join"
+
+
+def _is_since(
+    tx: Snapshot, room_nid: int, row: StoredEvent | TimelineEvent, who: UserID, version: RoomVersion, nid: int
+) -> bool:
+    """Whether the event was sent in the stay that began with one."""
+    ordering = None if row.ordering is None else Ordering(row.ordering)
+    key = (state.MEMBER, who)
+    member = (states_at.entries_before(tx, room_nid, row.nid, ordering, (key,)) or {}).get(key)
+    return member is not None and came_by(tx, member, who, version) == nid
 
 
 def _number(place: JSONObject) -> int:
