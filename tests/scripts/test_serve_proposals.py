@@ -5,6 +5,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from twisted.internet import reactor
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from conf.reading import parse_settings
@@ -41,7 +42,15 @@ class ProposalTests(TestCase):
         capabilities = (await self.alice.get(f"{V3}/capabilities")).json["capabilities"]
         known = (await self.stranger.get("/.well-known/matrix/client")).json
 
-        for name in ("org.matrix.msc3391", "org.matrix.msc4140", "org.matrix.msc4143", "org.matrix.msc4354"):
+        for name in (
+            "org.matrix.msc3391",
+            "org.matrix.msc3912",
+            "org.matrix.msc4140",
+            "org.matrix.msc4143",
+            "org.matrix.msc4293",
+            "org.matrix.msc4354",
+            "fi.mau.msc2815",
+        ):
             self.assertIs(True, features[name], name)
         self.assertIs(True, features["io.element.msc4388"])
         self.assertEqual(
@@ -113,6 +122,50 @@ class ProposalTests(TestCase):
         self.assertEqual(404, (await self.alice.get(path)).status)
         found = await self.stranger.get(f"{V1}/rendezvous/{meeting.json['id']}")
         self.assertEqual("hello", found.json["data"])
+
+    async def test_redactions_that_go_on(self) -> None:
+        """With what relates to an event, with who said it; and what was redacted is there for who may redact."""
+        bob = await self.registered("bob")
+        room_id = (await self.alice.post(f"{V3}/createRoom", {"preset": "public_chat"})).json["room_id"]
+        await bob.post(f"{V3}/join/{room_id}", {})
+        room = f"{V3}/rooms/{room_id}"
+        root = (await bob.put(f"{room}/send/m.room.message/1", {"body": "root"})).json["event_id"]
+        relation = {"m.relates_to": {"rel_type": "m.thread", "event_id": root}}
+        reply = (await bob.put(f"{room}/send/m.room.message/2", {"body": "reply", **relation})).json["event_id"]
+        other = (await bob.put(f"{room}/send/m.room.message/3", {"body": "other"})).json["event_id"]
+
+        async def redacted(event_id: str) -> bool:
+            return "redacted_because" in (await self.alice.get(f"{room}/event/{event_id}")).json["unsigned"]
+
+        async def comes_to_be(event_id: str) -> None:
+            while not await redacted(event_id):
+                await deferLater(reactor, 0.02)
+
+        await bob.put(f"{room}/redact/{root}/4", {"with_rel_types": ["m.thread"]})
+        await comes_to_be(reply)
+        self.assertFalse(await redacted(other))
+        await self.alice.post(f"{room}/ban", {"user_id": "@bob:localhost", "redact_events": True})
+        await comes_to_be(other)
+        seen = await self.alice.get(f"{room}/event/{other}", include_unredacted_content="true")
+        self.assertEqual("other", seen.json["content"]["body"])
+
+    async def test_rooms_of_proposed_versions(self) -> None:
+        """They are there for who asks for them, and nobody else gets one."""
+        versions = (await self.alice.get(f"{V3}/capabilities")).json["capabilities"]["m.room_versions"]
+        proposed = "org.matrix.msc3757.11"
+        body = {"preset": "public_chat", "room_version": proposed, "power_level_content_override": {"state_default": 0}}
+        room_id = (await self.alice.post(f"{V3}/createRoom", body)).json["room_id"]
+        bob = await self.registered("bob")
+        await bob.post(f"{V3}/join/{room_id}", {})
+        state = f"{V3}/rooms/{room_id}/state"
+        own = await bob.put(f"{state}/x.example/@bob:localhost_DEVICE", {})
+        foreign = await bob.put(f"{state}/x.example/@alice:localhost_DEVICE", {})
+        mended = await self.alice.put(f"{state}/x.example/@bob:localhost_DEVICE", {"by": "alice"})
+
+        self.assertEqual(("unstable", "stable"), (versions["available"][proposed], versions["available"]["11"]))
+        self.assertEqual("12", versions["default"])
+        self.assertEqual([200, 403, 200], [answer.status for answer in (own, foreign, mended)])
+        self.assertEqual(proposed, (await bob.get(f"{state}/m.room.create/")).json["room_version"])
 
     async def registered(self, name: str) -> Client:
         account = {"username": name, "password": "a good one", "auth": {"type": "m.login.dummy"}}
