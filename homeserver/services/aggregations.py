@@ -42,6 +42,8 @@ class _Found:
     edits: Mapping[EventID, TimelineEvent]
     references: Mapping[EventID, Sequence[EventID]]
     threads: Mapping[EventID, _Thread]
+    memberships: Mapping[int, str]
+    """What the reader was at each of the events that are shown, by its nid."""
 
 
 NOTHING: Final[Mapping[EventID, JSONObject]] = {}
@@ -67,7 +69,8 @@ class Aggregations:
         if not kinds:
             return NOTHING
         ignored = await self.ignored.of(view.user_id)
-        threads = await self._threads(view, ignored, parents, kinds.get(THREAD, ()))
+        memberships: dict[int, str] = {}
+        threads = await self._threads(view, ignored, parents, kinds.get(THREAD, ()), memberships)
         # The last event of a thread tells what relates to it; it is in the thread, and so is no root itself.
         latest = {thread.latest.event_id: thread.latest for thread in threads.values()}
         if latest:
@@ -75,9 +78,10 @@ class Aggregations:
                 kinds[kind] = kinds.get(kind, set()) | more
         everything = {**latest, **parents}
         found = _Found(
-            await self._edits(view, ignored, everything, kinds.get(REPLACE, ())),
+            await self._edits(view, ignored, everything, kinds.get(REPLACE, ()), memberships),
             await self._references(view, ignored, kinds.get(REFERENCE, ())),
             threads,
+            memberships,
         )
         bundles = {event_id: await self._bundle(event_id, found, now_ms) for event_id in parents}
         return {event_id: bundle for event_id, bundle in bundles.items() if bundle}
@@ -88,29 +92,33 @@ class Aggregations:
         if not originals:
             return {}
         edited = (await self.database.read(relations.kinds_of, view.room_nid, originals)).get(REPLACE, ())
-        return await self._edits(view, await self.ignored.of(view.user_id), originals, edited)
+        return await self._edits(view, await self.ignored.of(view.user_id), originals, edited, {})
 
     async def _bundle(self, event_id: EventID, found: _Found, now_ms: int) -> JSONObject:
         bundle: JSONObject = {}
         edit = found.edits.get(event_id)
         if edit is not None:
-            bundle[REPLACE] = await self._rendered(edit, {}, now_ms)
+            bundle[REPLACE] = await self._rendered(edit, {}, now_ms, found.memberships)
         references = found.references.get(event_id)
         if references:
             bundle[REFERENCE] = {"chunk": [{"event_id": child} for child in references]}
         thread = found.threads.get(event_id)
         if thread is not None:
-            own = await self._bundle(thread.latest.event_id, _Found(found.edits, found.references, {}), now_ms)
+            beside = _Found(found.edits, found.references, {}, found.memberships)
+            own = await self._bundle(thread.latest.event_id, beside, now_ms)
             bundle[THREAD] = {
-                "latest_event": await self._rendered(thread.latest, own, now_ms),
+                "latest_event": await self._rendered(thread.latest, own, now_ms, found.memberships),
                 "count": thread.count,
                 "current_user_participated": thread.participated,
             }
         return bundle
 
-    async def _rendered(self, event: TimelineEvent, bundle: JSONObject, now_ms: int) -> JSON:
+    async def _rendered(
+        self, event: TimelineEvent, bundle: JSONObject, now_ms: int, memberships: Mapping[int, str]
+    ) -> JSON:
         (copy,) = await self.client_events.in_state([event])
-        return (copy.with_relations(bundle) if bundle else copy).render(now_ms)  # type: ignore[return-value]
+        whole = copy.with_relations(bundle) if bundle else copy
+        return whole.render(now_ms, memberships.get(event.nid))  # type: ignore[return-value]
 
     async def _edits(
         self,
@@ -118,6 +126,7 @@ class Aggregations:
         ignored: Collection[UserID],
         originals: Mapping[EventID, TimelineEvent],
         edited: Iterable[EventID],
+        memberships: dict[int, str],
     ) -> dict[EventID, TimelineEvent]:
         # What was redacted is gone, with all that replaced it.
         wanted = [event_id for event_id in edited if originals[event_id].redacted_by is None]
@@ -125,7 +134,7 @@ class Aggregations:
             return {}
         children = await self.database.read(relations.all_of, view.room_nid, wanted, REPLACE)
         candidates = [child for child in children if child.sender == originals[child.relates_to].event.sender]
-        shown = await self._shown(view, ignored, candidates)
+        shown = await self._shown(view, ignored, candidates, memberships)
         edits: dict[EventID, TimelineEvent] = {}
         for event_id in wanted:
             own = [shown[child.event_nid] for child in candidates if child.relates_to == event_id]
@@ -142,7 +151,7 @@ class Aggregations:
             children = await self.database.read(
                 relations.children, view.room_nid, parent, rel_type=REFERENCE, limit=REFERENCES_MAX
             )
-            shown = await self._shown(view, ignored, children)
+            shown = await self._shown(view, ignored, children, {})
             # Newest first from the store; told in the order in which they came.
             references[parent] = [event.event_id for event in reversed(shown.values()) if event is not None]
         return references
@@ -153,6 +162,7 @@ class Aggregations:
         ignored: Collection[UserID],
         parents: Mapping[EventID, TimelineEvent],
         roots: Collection[EventID],
+        memberships: dict[int, str],
     ) -> dict[EventID, _Thread]:
         if not roots:
             return {}
@@ -160,31 +170,38 @@ class Aggregations:
         answered = await self.database.read(relations.threads_with, roots, view.user_id)
         threads: dict[EventID, _Thread] = {}
         for root, summary in summaries.items():
-            counted = await self._counted(view, ignored, summary)
+            counted = await self._counted(view, ignored, summary, memberships)
             if counted is not None:
                 participated = parents[root].event.sender == view.user_id or root in answered
                 threads[root] = _Thread(counted[0], counted[1], participated)
         return threads
 
     async def _counted(
-        self, view: RoomView, ignored: Collection[UserID], summary: ThreadSummary
+        self, view: RoomView, ignored: Collection[UserID], summary: ThreadSummary, memberships: dict[int, str]
     ) -> tuple[int, TimelineEvent] | None:
         """How many events of the thread count for the reader, and the last of them; None: none does."""
         if not ignored:
             latest = (await self.known.by_nids((summary.latest_nid,)))[summary.latest_nid]
-            if await self.views.seen(view, [latest]):
+            for event, membership in await self.views.seen(view, [latest]):
+                memberships[event.nid] = membership
                 return summary.count, latest
         children = await self.database.read(relations.all_of, view.room_nid, (summary.root,), THREAD)
         children.sort(key=lambda child: child.ordering)
-        shown = [event for event in (await self._shown(view, ignored, children)).values() if event is not None]
+        found = await self._shown(view, ignored, children, memberships)
+        shown = [event for event in found.values() if event is not None]
         return (len(shown), shown[-1]) if shown else None
 
     async def _shown(
-        self, view: RoomView, ignored: Collection[UserID], children: Sequence[Child]
+        self, view: RoomView, ignored: Collection[UserID], children: Sequence[Child], memberships: dict[int, str]
     ) -> dict[int, TimelineEvent | None]:
-        """{event nid: the event}, in the order of *children*; None where the reader may not, or will not, see it."""
+        """
+        {event nid: the event}, in the order of *children*; None where the reader may not, or will not, see it.
+
+        *memberships* tells what the reader was at each.
+        """
         nids = [child.event_nid for child in children if child.sender not in ignored]
         found = await self.known.by_nids(nids)
         placed = sorted(found.values(), key=lambda event: event.ordering or 0)
-        visible = {event.nid for event, _ in await self.views.seen(view, placed)}
+        visible = {event.nid: membership for event, membership in await self.views.seen(view, placed)}
+        memberships.update(visible)
         return {child.event_nid: found[child.event_nid] if child.event_nid in visible else None for child in children}

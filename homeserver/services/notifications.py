@@ -168,7 +168,8 @@ class Notifications:
         copy = (await self.client_events.in_timeline(row.room_nid, [event]))[0]
         return {
             "actions": list(judged.actions.actions),
-            "event": copy.render(now_ms(self.clock)),  # type: ignore[dict-item]
+            # Nothing from before the user came is a notification.
+            "event": copy.render(now_ms(self.clock), "join"),  # type: ignore[dict-item]
             "read": judged.is_read,
             "room_id": row.room_id,
             "ts": event.event.origin_server_ts,

@@ -4,6 +4,7 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
+from homeserver.core.canonical import JSONObject
 from homeserver.core.drafts import Draft
 from homeserver.core.identifiers import EventID
 from homeserver.core.timeline import Status
@@ -114,7 +115,7 @@ class MemberRedactionTests(Federation, TestCase):
         await self.one.join(DAVE, room_id)
         second = await self.one.send(DAVE, room_id, "second stay")
         await self.two.join(BOB, room_id, ONE)
-        content = {"membership": "ban", "redact_events": True}
+        content: JSONObject = {"membership": "ban", "redact_events": True}
         ban = await self.one.timeline.send(room_id, Draft("m.room.member", ALICE, content, DAVE))
         await self.settle(room_id)
         await self.over(self.two)

@@ -5,6 +5,7 @@ from attrs import evolve
 
 from homeserver.core.authorization.owned_state import VERSIONS, owner_of
 from homeserver.core.authorization.rules import check_event
+from homeserver.core.canonical import JSONObject
 from homeserver.core.malformed import Malformed
 from homeserver.core.pdu import parse_pdu
 from homeserver.core.verdicts import ALLOWED, Denied
@@ -18,7 +19,10 @@ def a_room_of(version_id: str) -> Room:
     """Alice has all power, Bob 20, Carol 10; everybody may set state."""
     for version in VERSIONS:
         register(version)
-    levels = {"users": {BOB: 20, CAROL: 10, **({} if version_id.endswith(".12") else {ALICE: 100})}, "state_default": 0}
+    levels: JSONObject = {
+        "users": {BOB: 20, CAROL: 10, **({} if version_id.endswith(".12") else {ALICE: 100})},
+        "state_default": 0,
+    }
     return a_room(version_id, join_rule="public", power_levels=levels).with_member(BOB).with_member(CAROL)
 
 

@@ -143,6 +143,7 @@ class MemberRedactionTests(JobsCase):
 
     async def test_odd_flags(self) -> None:
         """They are refused, and nobody is removed."""
+        odd: Any
         for odd in ("true", 1, None, []):
             self.assert_refused(400, "M_BAD_JSON", await self.remove(self.alice, "kick", redact_events=odd))
 
