@@ -912,6 +912,7 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
         Authentication.SERVER_SIGNATURE: ServerAuthenticator(ring, destinations),
     }
     edge = Edge(Router(endpoints), authenticators, limits, FAILURES, Audit(actions))
+    access_tokens.listeners.append(edge.check_again)
     parts.push_async_callback(_drain, edge, settings.http.drain_seconds, reactor)
 
     def site_of(listener: ListenerSettings) -> EdgeSite:

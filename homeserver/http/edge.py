@@ -17,11 +17,13 @@ from twisted.protocols.basic import FileSender
 from twisted.python.failure import Failure
 from twisted.web.http import datetimeToString
 
+from homeserver.core.identifiers import UserID
 from homeserver.core.malformed import Malformed
 from homeserver.http import errors
 from homeserver.http.authentication import GUESTS_MAY, Authenticators, check_standing
 from homeserver.http.incoming import Incoming
 from homeserver.http.limits import RequestLimits
+from homeserver.http.operation import Binding
 from homeserver.http.replies import Answer, Content, answer_of
 from homeserver.http.request import EdgeRequest
 from homeserver.http.routes import Found, Router
@@ -62,6 +64,8 @@ class Edge:
     """None: what administrators do is not written down."""
     _is_draining: bool = field(default=False, init=False)
     _running: dict[EdgeRequest, "Deferred[None]"] = field(default=Factory(dict), init=False)
+    _waiting: dict[UserID, dict[EdgeRequest, Binding]] = field(default=Factory(dict), init=False)
+    """Who waits for news."""
 
     def __attrs_post_init__(self) -> None:
         asked = {binding.row.authentication for binding in self.router.bindings if binding.asks_who}
@@ -97,6 +101,22 @@ class Edge:
                 running.cancel()
         await DeferredList(list(self._running.values()))
 
+    def check_again(self, user_id: UserID) -> None:
+        """Requests of the user that wait end at once if they would be refused now."""
+        for request, binding in list(self._waiting.get(user_id, {}).items()):
+            Deferred.fromCoroutine(self._check_again(request, binding)).addErrback(_failed_to_check)
+
+    async def _check_again(self, request: EdgeRequest, binding: Binding) -> None:
+        try:
+            authenticator = self.authenticators[binding.row.authentication]
+            caller = await authenticator.authenticate(Incoming(request, request.client_ip))
+            assert isinstance(caller, Caller), "who waits has an account"
+            check_standing(caller, binding.row)
+        except Refusal as refusal:
+            if request in self._running:
+                request.refusal = refusal
+                self._running[request].cancel()
+
     def _forget(self, request: EdgeRequest) -> None:
         del self._running[request]
 
@@ -119,6 +139,8 @@ class Edge:
         except (Malformed, Refusal, PeerFault, PeerUnreachable) as error:
             return errors.refused(error)
         except CancelledError:
+            if request.refusal is not None:
+                return errors.refused(request.refusal)
             if request.is_long_poll:
                 return errors.STOPPING
             log.exception("a request was cancelled", path=request.path.decode("ascii", "replace"))
@@ -145,7 +167,21 @@ class Edge:
             assert caller is not None, "an administrator has an account"
             doing = _called(found, incoming, speaker)
             return await self.audit.observe(row, caller, incoming, found.values, doing)
-        return await found.route.endpoint(*binding.arguments(incoming, speaker, found.values))
+        doing = _called(found, incoming, speaker)
+        return await (
+            self._waited(request, caller, binding, doing) if caller is not None and binding.long_poll else doing
+        )
+
+    async def _waited(self, request: EdgeRequest, caller: Caller, binding: Binding, doing: Awaitable[object]) -> object:
+        """What *doing* answers; meanwhile it can be found that the request may wait no more."""
+        waiting = self._waiting.setdefault(caller.user_id, {})
+        waiting[request] = binding
+        try:
+            return await doing
+        finally:
+            del waiting[request]
+            if not waiting:
+                del self._waiting[caller.user_id]
 
 
 async def _called(found: Found, incoming: Incoming, speaker: object) -> object:
@@ -199,6 +235,11 @@ def _close_all(content: Content) -> None:
     for part in content.parts:
         if not isinstance(part, bytes):
             part.close()
+
+
+def _failed_to_check(failure: Failure) -> None:
+    """The request goes on, and the next one is refused."""
+    log.error("it could not be found out whether a request may still wait", failure=failure.getTraceback())
 
 
 def _failed_to_write(failure: Failure, request: EdgeRequest) -> Any:

@@ -17,6 +17,7 @@ from zope.interface import provider
 
 from homeserver.http.settings import HTTPSettings
 from homeserver.services.callers import Caller
+from homeserver.services.refusals import Refusal
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +39,8 @@ class EdgeRequest(Request):
 
     is_too_large = False
     is_long_poll = False
+    refusal: Refusal | None = None
+    """Why it was ended while it waited."""
     speaker: object = None
     """Whom it speaks for, once that is known: a Caller or a ServerName."""
     content: BinaryIO | None

@@ -5,7 +5,7 @@ Spec: client-server-api#using-access-tokens
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from attrs import define, field
@@ -43,6 +43,8 @@ class AccessTokens:
     clock: Clock
     appservices: Appservices
     last_seen: LastSeen
+    listeners: list[Callable[[UserID], None]] = field(factory=list)
+    """They hear whose tokens may not be good any more, or stand for something else."""
     _known: OrderedDict[TokenHash, _Known] = field(init=False, factory=OrderedDict)
     _of_user: dict[UserID, set[TokenHash]] = field(init=False, factory=dict)
     _forgotten: int = field(init=False, default=0)
@@ -73,6 +75,8 @@ class AccessTokens:
         self._forgotten += 1
         for token_hash in self._of_user.pop(user_id, ()):
             self._known.pop(token_hash, None)
+        for listener in self.listeners:
+            listener(user_id)
 
     def follow(self, entries: Sequence[LogEntry]) -> None:
         """Subscribes to the log: devices that any process deleted have no callers; accounts are what they became."""

@@ -11,6 +11,7 @@ from attrs import define, field, frozen, validators
 
 from homeserver.core import tokens
 from homeserver.core.identifiers import DeviceID, UserID
+from homeserver.core.log import ACCOUNT
 from homeserver.core.tokens import TokenHash
 from homeserver.services.access_tokens import AccessTokens
 from homeserver.services.callers import Caller
@@ -139,11 +140,14 @@ class Sessions:
         self.forget(user_id)
         return new
 
-    async def close(self, caller: Caller) -> None:
-        """The caller's device is gone, with its tokens and all that was kept for it."""
-        # An application service's own token has no session to close.
+    async def close(self, caller: Caller, token: str) -> None:
+        """The caller's *token* is good no more, and the device is gone with all that was kept for it."""
         if caller.device_id is not None:
             await self.close_devices(caller.user_id, (caller.device_id,))
+        elif caller.appservice_id is None:
+            # An administrator's, who spoke for the user.  That of an application service has no session to close.
+            await self.database.write(_close_token, caller.user_id, tokens.hash_of(token))
+            self.forget(caller.user_id)
 
     async def close_devices(self, user_id: UserID, device_ids: Sequence[DeviceID]) -> None:
         """These devices are gone."""
@@ -177,6 +181,12 @@ def _refresh(tx: Write, old_hash: TokenHash, new: Tokens, now: int) -> UserID:
     refresh_tokens.set_next(tx, old_hash, tokens.hash_of(new.refresh_token))
     _write_tokens(tx, old.user_id, old.device_id, new, now)
     return old.user_id
+
+
+def _close_token(tx: Write, user_id: UserID, token_hash: TokenHash) -> None:
+    access_tokens.delete_one(tx, token_hash)
+    # Every process hears of it.
+    tx.log(ACCOUNT, user_id)
 
 
 def _require_unlocked(tx: Write, user_id: UserID) -> None:

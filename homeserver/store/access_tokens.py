@@ -70,6 +70,12 @@ _INSERT = Prepared(
 )
 _OWN = access_tokens.c.user_id == bindparam("user")
 _DELETE_OF_DEVICE = Prepared(delete(access_tokens).where(and_(_OWN, access_tokens.c.device_id == bindparam("device"))))
+_DELETE_ONE = Prepared(delete(access_tokens).where(access_tokens.c.token_hash == bindparam("token_hash")))
+_DELETE_EXPIRED = Prepared(
+    delete(access_tokens).where(
+        access_tokens.c.device_id.is_(None), access_tokens.c.expires_ms < bindparam("now"), _OWN
+    )
+)
 _DELETE_OF_USER = Prepared(delete(access_tokens).where(_OWN))
 
 
@@ -109,3 +115,13 @@ def delete_of_devices(tx: Write, user_id: UserID, device_ids: Collection[DeviceI
 def delete_of_user(tx: Write, user_id: UserID) -> None:
     """No access token of the user is good any more."""
     tx.run(_DELETE_OF_USER, user=user_id)
+
+
+def delete_one(tx: Write, token_hash: TokenHash) -> None:
+    """The token is not good any more."""
+    tx.run(_DELETE_ONE, token_hash=token_hash)
+
+
+def delete_expired(tx: Write, user_id: UserID, now_ms: int) -> None:
+    """Tokens of the user that have no device, and expired before then, are gone."""
+    tx.run(_DELETE_EXPIRED, user=user_id, now=now_ms)

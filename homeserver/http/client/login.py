@@ -140,9 +140,11 @@ class SessionEndpoints:
         return Refreshed(tokens.access_token, tokens.refresh_token, tokens.expires_in_ms)
 
     @operation("logout")
-    async def logout(self, caller: Caller) -> Empty:
+    async def logout(self, caller: Caller, incoming: Incoming) -> Empty:
         """The caller's device and its tokens are gone."""
-        await self.sessions.close(caller)
+        token = access_token(incoming)
+        assert token is not None, "it was what told the caller"
+        await self.sessions.close(caller, token)
         return Empty()
 
     @operation("logout_all")

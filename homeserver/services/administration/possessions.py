@@ -12,6 +12,7 @@ from homeserver.core.identifiers import DeviceID, RoomID, UserID
 from homeserver.core.log import ACCOUNT
 from homeserver.core.pages import Page, PageRequest, paged
 from homeserver.core.rate_overrides import RateOverrides, overrides_json, overrides_text, stored_overrides
+from homeserver.core.tokens import TokenHash
 from homeserver.services.callers import Caller
 from homeserver.services.clock import Clock, now_ms
 from homeserver.services.devices import Devices
@@ -148,9 +149,7 @@ class Possessions:
             raise InvalidParameter(f"Such a token is good for 1 to {TOKEN_SECONDS_MAX} seconds.")
         token, now = tokens.access_token(self.random(tokens.SECRET_BYTES)), now_ms(self.clock)
         expires_ms = now + seconds * 1000
-        await self.database.write(
-            access_tokens.insert_token, tokens.hash_of(token), user_id, None, expires_ms, None, now
-        )
+        await self.database.write(_insert_token, user_id, tokens.hash_of(token), expires_ms, now)
         return ActingToken(token, user_id, expires_ms)
 
     async def _existing(self, user_id: UserID) -> User:
@@ -158,6 +157,12 @@ class Possessions:
         if user is None:
             raise NotFound(f"There is no account {user_id}.")
         return user
+
+
+def _insert_token(tx: Write, user_id: UserID, token_hash: TokenHash, expires_ms: int, now: int) -> None:
+    # Those that nobody logged out with would stay for ever.
+    access_tokens.delete_expired(tx, user_id, now)
+    access_tokens.insert_token(tx, token_hash, user_id, None, expires_ms, None, now)
 
 
 def _set_limits(tx: Write, user_id: UserID, limits: str | None) -> None:

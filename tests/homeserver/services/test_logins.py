@@ -241,7 +241,7 @@ class DeactivationTests(DatabaseCase):
         for pushkey, device_id in (("one", self.opened.device_id), ("other", DeviceID("OTHER")), ("none", None)):
             pusher = StoredPusher(ALICE, "app", pushkey, device_id, "http", "{}", True, Position(0), 1, None)
             await self.database.write(pushers.replace, pusher)
-        await self.accounts.sessions.close(self.caller)
+        await self.accounts.sessions.close(self.caller, "")
         left = await self.database.read(pushers.of_user, ALICE)
         await self.accounts.deactivation.end(ALICE, erase=False)
 

@@ -85,9 +85,9 @@ class SessionTests(DatabaseCase):
         opened = await self.accounts.register("alice", PHONE)
         caller = await self.accounts.caller_of(opened)
         self.database.subscribe(heard.extend)
-        await self.sessions.close(caller)
-
         assert opened.tokens is not None
+        await self.sessions.close(caller, opened.tokens.access_token)
+
         self.assertFalse(await self.works(opened.tokens.access_token))
         self.assertEqual([], await self.accounts.devices.all_of(ALICE))
         self.assertEqual([(ALICE, "PHONE")], self.accounts.keys.deleted)
@@ -251,7 +251,7 @@ class RefreshTests(DatabaseCase):
             await self.use(tokens)
         caller = await self.accounts.tokens.caller(tokens.access_token, INFO)
         self.assertEqual(1, len(await self.database.read(devices.of_user, ALICE)))
-        await self.sessions.close(caller)
+        await self.sessions.close(caller, tokens.access_token)
 
         with self.assertRaises(UnknownToken):
             await self.refreshed(tokens)

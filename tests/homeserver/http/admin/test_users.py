@@ -2,9 +2,12 @@
 
 from typing import Any
 
+from sqlalchemy import select
+
 from homeserver.core.identifiers import DeviceID
 from homeserver.services.rate_limits import RateLimitSettings, RateSettings
 from homeserver.store import devices
+from homeserver.store.schema.users import access_tokens
 from tests.accounts import PASSWORD
 from tests.administration import LOUD, AdministrationCase, user
 from tests.client import Client
@@ -269,6 +272,25 @@ class PossessionTests(AdministrationCase):
         self.assertEqual((200, 401), (before.status, after.status))
         for seconds in (0, -1, 86_401):
             self.assertEqual(400, (await self.ask("POST", f"{ALICE}/token", {"seconds": seconds})).status)
+
+    async def test_acting_ends_with_a_logout(self) -> None:
+        """Of that token alone: the user stays logged in, and so does whoever else acts for them."""
+        acting, other = [
+            Client(self.site, (await self.done("POST", f"{ALICE}/token", {}))["access_token"]) for _ in range(2)
+        ]
+        self.assertEqual(200, (await acting.post(f"{V3}/logout", {})).status)
+        statuses = [(await client.get(f"{V3}/devices")).status for client in (acting, other, self.alice)]
+
+        self.assertEqual([401, 200, 200], statuses)
+
+    async def test_acting_leaves_nothing_behind(self) -> None:
+        """Tokens that are over go when there is another."""
+        for _ in range(3):
+            await self.done("POST", f"{ALICE}/token", {"seconds": 60})
+            self.accounts.clock.advance(61)
+        stored = await self.database.read(lambda tx: tx.execute(select(access_tokens.c.device_id)).scalars().all())
+
+        self.assertEqual(1, list(stored).count(None))
 
 
 @each_database
