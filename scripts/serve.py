@@ -86,6 +86,7 @@ from federation.services.remote_spaces import RemoteSpaces
 from federation.services.residence import Residence
 from federation.services.room_belongings import FederationBelongings
 from federation.services.room_queries import RoomQueries
+from federation.services.room_servers import RoomServers
 from federation.services.signing_key import FILE_NAME as SIGNING_KEY_FILE
 from federation.services.signing_key import OwnKeys, load_own_keys
 from federation.services.space_queries import SpaceQueries
@@ -775,7 +776,9 @@ async def _start(settings: Settings, reactor: Any, parts: AsyncExitStack) -> Ser
     )
     outbox = Outbox(surroundings, distribution)
     tail.follow(outbox.follow)
-    ephemeral_sender = EphemeralSender(reactor, live_rooms, outbox)
+    room_servers = RoomServers(database, live_rooms, reactor)
+    tail.follow(room_servers.follow)
+    ephemeral_sender = EphemeralSender(reactor, room_servers, outbox)
     typing.listeners.append(ephemeral_sender.send_typing)
     presence.listeners.append(ephemeral_sender.send_presence)
 

@@ -16,6 +16,7 @@ from federation.core import edus
 from federation.services.access import Access
 from federation.services.inbox import EduReceiver
 from federation.services.outbox import Outbox
+from federation.services.room_servers import RoomServers
 from homeserver.core.identifiers import RoomID, ServerName, UserID, server_of
 from homeserver.core.presence import Presence, parse_state
 from homeserver.core.receipts import UNTHREADED, Receipt
@@ -77,7 +78,7 @@ class EphemeralSender:
     """Tells other servers of our users; called by what knows of them."""
 
     clock: Clock
-    live_rooms: LiveRooms
+    room_servers: RoomServers
     outbox: Outbox
 
     def send_typing(self, room_id: RoomID, user_id: UserID, typing: bool) -> None:
@@ -90,11 +91,7 @@ class EphemeralSender:
         self._in_background(self._send_presence(user_id, presence, room_ids))
 
     async def _send_presence(self, user_id: UserID, presence: Presence, room_ids: frozenset[RoomID]) -> None:
-        servers: set[ServerName] = set()
-        for room_id in room_ids:
-            room = await self.live_rooms.find(room_id)
-            if room is not None:
-                servers |= room.servers.keys()
+        servers = await self.room_servers.of_all(room_ids)
         now = now_ms(self.clock)
         since = 0 if presence.last_active_ms is None else max(0, now - presence.last_active_ms)
         told = edus.UserPresence(user_id, presence.state, since, presence.currently_active, presence.status_msg)

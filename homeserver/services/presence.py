@@ -15,6 +15,7 @@ from attrs import define, field, frozen, validators
 
 from homeserver.core.canonical import JSONObject
 from homeserver.core.identifiers import DeviceID, RoomID, ServerName, UserID, server_of
+from homeserver.core.log import Position
 from homeserver.core.presence import (
     ABSENT,
     DevicePresence,
@@ -35,6 +36,11 @@ GRACE_MS: Final = 30_000
 """A device whose sync has ended is there for so long: it is about to sync again."""
 STATED_FOR_MS: Final = 5 * 60_000
 """What a client states without syncing holds so long."""
+AT_ONCE_MAX: Final = 20
+"""As long as no more users listen, changes are told to them at once."""
+TELLING_MS_EACH: Final = 5
+"""With more, changes are gathered for so long for each who listens: ten times what it takes to tell them."""
+TELLING_MS_MAX: Final = 30_000
 
 
 @frozen
@@ -58,6 +64,8 @@ class _Known:
     shown: Presence = ABSENT
     serial: int = 0
     rooms: frozenset[RoomID] = frozenset()
+    rooms_at: Position = Position(-1)
+    """Of a local user: how far the log was when these were the rooms."""
     status_msg: str | None = None
     last_active_ms: int | None = None
     devices: dict[DeviceID | None, DevicePresence] = field(factory=dict)
@@ -78,6 +86,9 @@ class PresenceBoard:
     listeners: list[PresenceListener] = field(factory=list)
     _users: OrderedDict[UserID, _Known] = field(init=False, factory=OrderedDict)
     """Those that changed last are last."""
+    _untold: set[RoomID] = field(init=False, factory=set)
+    """Whose members are to hear that somebody's presence has changed."""
+    _telling: Delayed | None = field(init=False, default=None)
 
     async def state(
         self, user_id: UserID, device_id: DeviceID | None, presence: PresenceState, status_msg: str | None
@@ -115,7 +126,7 @@ class PresenceBoard:
         known.devices[device_id] = device
         if device.state == "online" and (not alive or before is None or before.state != "online"):
             known.last_active_ms = now
-        elif alive and known.rooms == rooms.joined.keys():
+        elif alive and known.rooms_at == rooms.changed_at:
             # The hot path: the device goes on as before, and the timer finds the later end by itself.
             return
         self._settle(user_id, known, rooms)
@@ -180,6 +191,8 @@ class PresenceBoard:
         """No timer runs any more."""
         for known in self._users.values():
             _cancel(known)
+        if self._telling is not None and self._telling.active():
+            self._telling.cancel()
 
     def _known(self, user_id: UserID) -> _Known:
         known = self._users.get(user_id)
@@ -208,9 +221,11 @@ class PresenceBoard:
         now = now_ms(self.clock)
         known.devices = {device: said for device, said in known.devices.items() if said.until_ms > now}
         entered = False
-        if rooms is not None:
+        if rooms is not None and known.rooms_at != rooms.changed_at:
             entered = known.rooms != rooms.joined.keys()
-            known.rooms = frozenset(rooms.joined)
+            known.rooms_at = rooms.changed_at
+            if entered:
+                known.rooms = frozenset(rooms.joined)
         presence = presence_of(known.devices.values(), known.last_active_ms, known.status_msg, now)
         if entered or not presence.looks_like(known.shown):
             self._show(user_id, known, presence)
@@ -224,8 +239,21 @@ class PresenceBoard:
         known.shown = presence
         known.serial = self.serial.advance()
         self._users.move_to_end(user_id)
-        for room_id in known.rooms:
-            self.wakeups.ring_room(room_id)
+        self._untold |= known.rooms
+        if self._telling is not None:
+            return
+        listeners = self.wakeups.listeners
+        if listeners <= AT_ONCE_MAX:
+            self._tell()
+        else:
+            wait_ms = min(TELLING_MS_EACH * listeners, TELLING_MS_MAX)
+            self._telling = self.clock.callLater(wait_ms / 1000, self._tell)
+
+    def _tell(self) -> None:
+        """Who shares a room with any of those that changed hears of it; whoever syncs for another reason has heard."""
+        self._telling = None
+        room_ids, self._untold = self._untold, set()
+        self.wakeups.ring_rooms(room_ids)
 
     def _schedule(self, user_id: UserID, known: _Known, now: int) -> None:
         _cancel(known)

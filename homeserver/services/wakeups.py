@@ -6,6 +6,7 @@ A waiting request listens for its user; what it costs does not depend on how man
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from types import TracebackType
 from typing import Final, TypeVar
 
@@ -21,6 +22,8 @@ K = TypeVar("K")
 
 RELEASED_AT_ONCE: Final = 8
 """How many requests go on in one turn of the reactor: a message in a large room must not stop everything else."""
+LOOKED_AT_AT_ONCE: Final = 500
+"""Users who listen that are looked at in one turn."""
 
 _OF_ROOMS: Final = frozenset({EVENT, STATE, RECEIPT})
 
@@ -114,6 +117,28 @@ class Wakeups:
         # The shorter way round: of a room's many members few may wait, or of many that wait few be members.
         for user_id in present if len(present) < len(self._bells) else self._bells.keys() & present:
             self.ring(user_id)
+
+    def ring_rooms(self, room_ids: AbstractSet[RoomID]) -> None:
+        """Whoever is in any of the rooms is rung for, and whoever listens to one; many of them in several turns."""
+        for room_id in self._of_rooms.keys() & room_ids:
+            self._ring(self._of_rooms[room_id])
+        self._ring_members(deque(self._bells), room_ids)
+
+    @property
+    def listeners(self) -> int:
+        """How many users listen."""
+        return len(self._bells)
+
+    def _ring_members(self, user_ids: deque[UserID], room_ids: AbstractSet[RoomID]) -> None:
+        # Who listens is looked at, not who is in the rooms: of these there may be many times as many.
+        for _ in range(min(LOOKED_AT_AT_ONCE, len(user_ids))):
+            user_id = user_ids.popleft()
+            rooms = self.memberships.cached(user_id)
+            # Of who is not in memory nobody knows; they look for themselves.
+            if rooms is None or not rooms.joined.keys().isdisjoint(room_ids):
+                self.ring(user_id)
+        if user_ids:
+            self.clock.callLater(0, self._ring_members, user_ids, room_ids)
 
     def ring_around(self, user_id: UserID) -> None:
         """All that share a room with the user are rung for; where nobody knows who that is, everybody."""

@@ -1,10 +1,13 @@
 """Which servers had users in a room, at a point of the log."""
 
+from collections.abc import Sequence
+
 from attrs import frozen
 from sqlalchemy import Connection, bindparam, select
 
-from homeserver.core.identifiers import ServerName, UserID, server_of
+from homeserver.core.identifiers import RoomID, ServerName, UserID, server_of
 from homeserver.core.log import Position
+from homeserver.store import rooms as stored_rooms
 from homeserver.store import state
 from homeserver.store.prepared import Prepared
 from homeserver.store.room_heads import NEWEST
@@ -36,3 +39,11 @@ def as_of(tx: Connection, room_nid: int, position: Position) -> set[ServerName]:
     """The servers with joined users after *position*."""
     members = state.members_as_of(tx, room_nid, position)
     return {server_of(user_id) for user_id, (membership, _) in members.items() if membership == "join"}
+
+
+def of_rooms(tx: Connection, room_ids: Sequence[RoomID]) -> dict[RoomID, tuple[int, set[ServerName]]]:
+    """{room: (nid, servers with joined users)} of those of the rooms that are known."""
+    return {
+        room.room_id: (room.nid, {server_of(user_id) for user_id in state.joined(tx, room.nid)})
+        for room in stored_rooms.by_ids(tx, list(room_ids)).values()
+    }

@@ -49,6 +49,7 @@ from federation.services.remote_rooms import RemoteRooms
 from federation.services.remote_spaces import RemoteSpaces
 from federation.services.residence import Residence
 from federation.services.room_queries import RoomQueries
+from federation.services.room_servers import RoomServers
 from federation.services.settings import FederationSettings, RetrySettings
 from federation.services.signing_key import OwnKeys
 from federation.services.space_queries import SpaceQueries

@@ -2,6 +2,7 @@
 
 from homeserver.core.identifiers import DeviceID, RoomID, UserID
 from homeserver.core.presence import Presence
+from homeserver.services import presence
 from homeserver.services.presence import PresenceSettings
 from homeserver.services.refusals import Forbidden, NotInRoom
 from tests.builders import ALICE, DAVE
@@ -87,6 +88,34 @@ class PresenceTests(DatabaseCase):
 
         self.assertNotIn("presence", answer)
         self.assertEqual("offline", (await services.presence.seen_by(DAVE, ALICE)).state)
+
+    async def test_many_are_told_of_many_changes_together(self) -> None:
+        """Where many listen, changes are gathered for a time that grows with their number, and all hear at once."""
+        self.patch(presence, "AT_ONCE_MAX", 0)
+        self.patch(presence, "TELLING_MS_EACH", 2_000)
+        since = (await self.services.sync(ALICE))["next_batch"]
+        waiting = self.services.start(ALICE, since, timeout_ms=60_000)
+        for user_id, state in ((DAVE, "online"), (ALICE, "unavailable"), (DAVE, "unavailable")):
+            await self.board.state(user_id, PHONE, state, None)  # type: ignore[arg-type]
+        self.services.turn()
+        self.assertNoResult(waiting)
+        self.services.clock.advance(2)
+        self.services.turn()
+        events = {event["sender"]: event["content"]["presence"] for event in (await waiting)["presence"]["events"]}
+
+        self.assertEqual({ALICE: "unavailable", DAVE: "unavailable"}, events)
+        self.board.stop()
+
+    async def test_who_shares_no_room_sleeps_on(self) -> None:
+        """Of those who listen, only they hear who are in a room with who has changed."""
+        since = (await self.services.sync(ERIN))["next_batch"]
+        waiting = self.services.start(ERIN, since, timeout_ms=30_000)
+        await self.board.state(DAVE, PHONE, "online", None)
+        self.services.turn()
+        self.assertNoResult(waiting)
+        self.services.clock.advance(31)
+
+        self.assertNotIn("presence", await waiting)
 
     async def test_memory_has_a_bound(self) -> None:
         """Of more users than the settings allow, the longest unchanged are forgotten."""
