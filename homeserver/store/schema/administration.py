@@ -2,7 +2,7 @@
 
 from sqlalchemy import Index, Table
 
-from homeserver.store.schema.columns import number, string
+from homeserver.store.schema.columns import flag, number, string
 from homeserver.store.schema.tables import METADATA
 
 # Who did what to whom.
@@ -33,3 +33,18 @@ rate_limit_overrides = Table(
     string("limits"),
     sqlite_with_rowid=False,
 )
+
+# Until when accounts can be used; who is not here yet has one without an end.
+account_validity = Table(
+    "account_validity",
+    METADATA,
+    string("user_id", primary_key=True),
+    # NULL: without an end.
+    number("expires_ms", nullable=True),
+    # The user can renew it, and is reminded to.
+    flag("renewable"),
+    # The end that the user was reminded of.
+    number("reminded_ms", nullable=True),
+    sqlite_with_rowid=False,
+)
+Index("ix_account_validity_expires_ms", account_validity.c.expires_ms)
