@@ -135,6 +135,8 @@ class RoomAPI:
             self.ignored,
         )
         outlines = RoomOutlines(database, known, self.memberships)
+        # Nobody moves this clock on in the midst of an answer.
+        self.spaces = Spaces(HERE, reactor, self.memberships, outlines, self.aliases, peers)
         serial = EphemeralSerial.starting_at(now_ms(self.clock))
         wakeups = Wakeups(self.clock, self.memberships)
         presence = PresenceBoard(database, HERE, self.clock, serial, self.memberships, wakeups)
@@ -186,7 +188,7 @@ class RoomAPI:
             SearchEndpoints(self.search),
             OldSyncEndpoints(stream, snapshots, self.messages, known),
             DirectoryEndpoints(Directory(HERE, database, peers)),
-            SpaceEndpoints(Spaces(HERE, self.clock, self.memberships, outlines, self.aliases, peers)),
+            SpaceEndpoints(self.spaces),
             RoomUpgradeEndpoints(upgrading),
             ReportEndpoints(Reporting(HERE, self.clock, database, views, self.messages)),
         )

@@ -4,8 +4,10 @@ What is in spaces, and what rooms show of themselves to who is not in them.
 Spec: client-server-api#discovering-rooms-within-spaces
 """
 
+from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Final
+from collections.abc import Set as AbstractSet
+from typing import Final, TypeAlias
 
 from attrs import define, field, frozen
 
@@ -21,6 +23,7 @@ from homeserver.services.memberships import Memberships, UserRooms
 from homeserver.services.ports import RemoteSpaces
 from homeserver.services.refusals import Forbidden, NotFound
 from homeserver.services.room_outlines import RoomOutlines
+from homeserver.services.sync.pacing import Pace
 
 LIMIT_DEFAULT: Final = 50
 LIMIT_MAX: Final = 100
@@ -30,6 +33,11 @@ WALKED_MAX: Final = 10_000
 """Rooms of one hierarchy that are looked at; what lies beyond is not shown."""
 ASKING_SECONDS_MAX: Final = 15.0
 """Once this has passed, a page ends before another server would be asked; the client goes on from there."""
+WALKS_MAX: Final = 200
+"""Walks that are remembered where a page ended; a client that goes on from another one waits a little longer."""
+WALKS_ROOMS_MAX: Final = 200_000
+"""Rooms that these have come by, in all."""
+WALK_KEPT_SECONDS: Final = 600.0
 
 
 @frozen
@@ -62,6 +70,19 @@ class _Step:
     told: RoomOutline | None = None
 
 
+@frozen(eq=False)
+class _Walk:
+    """Where a page ended: what is to be looked at next, the last first, and what was."""
+
+    stack: tuple[_Step, ...]
+    seen: frozenset[RoomID]
+    until: float
+
+
+_WalkKey: TypeAlias = tuple[UserID, RoomID, str]
+"""Who walks, from where, and the token to go on from."""
+
+
 @define(eq=False)
 class _Page:
     """The part of a walk that is shown: what follows *start*, up to *limit* rooms."""
@@ -90,15 +111,20 @@ class _Page:
             self.begun = True
         return True
 
-    def to_json(self, *, ended: bool) -> JSONObject:
-        start = self.start
-        rooms: list[JSON] = [room.to_json(suggested_only=start.suggested_only) for room in self.rooms]
-        if ended:
-            return {"rooms": rooms}
+    def resume(self) -> None:
+        """The walk is where the page begins."""
+        self.begun, self.passed, self.last = True, self.start.shown, self.start.last
+
+    @property
+    def place(self) -> HierarchyPlace:
+        """Where the next page begins."""
         if not self.begun:
-            return {"rooms": rooms, "next_batch": str(start)}
-        place = HierarchyPlace(self.passed, start.suggested_only, start.max_depth, self.last)
-        return {"rooms": rooms, "next_batch": str(place)}
+            return self.start
+        return HierarchyPlace(self.passed, self.start.suggested_only, self.start.max_depth, self.last)
+
+    def to_json(self, *, ended: bool) -> JSONObject:
+        rooms: list[JSON] = [room.to_json(suggested_only=self.start.suggested_only) for room in self.rooms]
+        return {"rooms": rooms} if ended else {"rooms": rooms, "next_batch": str(self.place)}
 
 
 @define(eq=False)
@@ -111,20 +137,26 @@ class Spaces:
     outlines: RoomOutlines
     aliases: Aliases
     remote: RemoteSpaces
+    _walks: OrderedDict[_WalkKey, _Walk] = field(init=False, factory=OrderedDict)
 
     async def hierarchy(self, caller: Caller, room_id: RoomID, request: HierarchyRequest) -> JSONObject:
         """
         A page of the rooms in a space that the caller may know of, depth first, beginning with the space.
 
-        Each page walks from the root again, by what is known of other servers' rooms from the pages before: nothing has
-        to be remembered for a client, and it may go on at any process.  Raises Forbidden, Malformed.
+        A page goes on where the one before ended, if that is remembered; else it walks from the root again, by what is
+        known of other servers' rooms from the pages before: it may be of any process.  Raises Forbidden, Malformed.
         """
         start = request.start()
         page = _Page(start, min(request.limit or LIMIT_DEFAULT, LIMIT_MAX))
         reader = await self.memberships.of(caller.user_id)
-        stack = [_Step(room_id, self._inviters(reader, room_id), 0)]
+        root = _Step(room_id, self._inviters(reader, room_id), 0)
+        stack, seen = [root], set[RoomID]()
+        walk = self._walks.get((caller.user_id, room_id, str(start)))
+        if walk is not None and walk.until > self.clock.seconds() and await self._still_shows(root, reader):
+            stack, seen = [*walk.stack], {*walk.seen}
+            page.resume()
         deadline = self.clock.seconds() + ASKING_SECONDS_MAX
-        seen: set[RoomID] = set()
+        pace = Pace(self.clock)
         while stack and len(seen) < WALKED_MAX:
             step = stack.pop()
             # Spaces may be in each other, and a room in several.
@@ -132,8 +164,10 @@ class Spaces:
                 continue
             seen.add(step.room_id)
             found = await self._local(step)
+            await pace.step()
             if found is None:
                 if self.clock.seconds() > deadline:
+                    self._remember(caller.user_id, room_id, page, [*stack, step], seen - {step.room_id})
                     return page.to_json(ended=False)
                 found = await self._asked(step, suggested_only=start.suggested_only)
             if found is None or not _is_shown(found.room, reader):
@@ -141,6 +175,7 @@ class Spaces:
                     raise Forbidden("You are not allowed to view this room.")
                 continue
             if not page.take(found.room):
+                self._remember(caller.user_id, room_id, page, [*stack, step], seen - {step.room_id})
                 return page.to_json(ended=False)
             if step.depth < start.max_depth:
                 stack += reversed(_below(step, found, suggested_only=start.suggested_only))
@@ -167,6 +202,22 @@ class Spaces:
         if reader is None:
             return found.room.shown
         return {**found.room.shown, "membership": _membership(reader, room_id) or "leave"}
+
+    async def _still_shows(self, root: _Step, reader: UserRooms) -> bool:
+        found = await self._local(root)
+        return found is None or _is_shown(found.room, reader)
+
+    def _remember(
+        self, user_id: UserID, root: RoomID, page: _Page, stack: Sequence[_Step], seen: AbstractSet[RoomID]
+    ) -> None:
+        if not page.begun:
+            return
+        key = (user_id, root, str(page.place))
+        self._walks.pop(key, None)
+        self._walks[key] = _Walk(tuple(stack), frozenset(seen), self.clock.seconds() + WALK_KEPT_SECONDS)
+        rooms = sum(len(walk.seen) for walk in self._walks.values())
+        while len(self._walks) > WALKS_MAX or (rooms > WALKS_ROOMS_MAX and len(self._walks) > 1):
+            rooms -= len(self._walks.popitem(last=False)[1].seen)
 
     async def _local(self, step: _Step) -> OutlinedSpace | None:
         outline = await self.outlines.of(step.room_id)

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from homeserver.core.identifiers import RoomID
+from homeserver.core.room_outlines import RoomOutline
+from homeserver.services import spaces
 from tests.databases import each_database
 from tests.room_api import V1, RoomAPICase, User
 
@@ -150,6 +153,51 @@ class HierarchyTests(SpaceCase):
         self.assertEqual((4, whole), (pages, names))
         self.assertEqual(["r2", "r3", "r4", "r5"], second)
         self.assertEqual("r5", without[-1])
+
+    async def test_a_page_goes_on_where_the_last_one_ended(self) -> None:
+        """Without looking again at what the pages before have shown; and the same when nobody remembers them."""
+        top, sub = await self.space("top"), await self.space("sub")
+        await self.put(top, await self.room("r0"), sub, await self.room("r1"))
+        await self.put(sub, await self.room("s0"), await self.room("s1"))
+        outlines = self.api.spaces.outlines
+        looked_at: list[str] = []
+
+        async def counted(_: object, room_id: RoomID) -> RoomOutline | None:
+            looked_at.append(room_id)
+            return await of(outlines, room_id)
+
+        of = type(outlines).of
+        token = (await self.page(top, limit=4))["next_batch"]
+        self.patch(type(outlines), "of", counted)
+        rest = await self.names(top, from_=token)
+        remembered, looked_at[:] = len(looked_at), []
+        again = await self.names(top, from_=token)
+        self.api.spaces._walks.clear()
+        looked_at.clear()
+        walked = await self.names(top, from_=token)
+
+        self.assertEqual([["s1", "r1"]] * 3, [rest, again, walked])
+        self.assertEqual((3, 6), (remembered, len(looked_at)))
+
+    async def test_who_is_banned_meanwhile_sees_no_further_page(self) -> None:
+        """The space itself is looked at for each page."""
+        top = await self.space("top")
+        await self.put(top, await self.room("r0"), await self.room("r1"))
+        token = (await self.page(top, self.bob, limit=1))["next_batch"]
+        await self.alice.act(top, "ban", user_id=self.bob.user_id)
+        response = await self.bob.client.get(f"{V1}/rooms/{top}/hierarchy", from_=token)
+
+        self.assert_refused(403, "M_FORBIDDEN", response)
+
+    async def test_walks_that_are_remembered_have_a_bound(self) -> None:
+        """The oldest is forgotten; who goes on from it gets the same."""
+        self.patch(spaces, "WALKS_MAX", 2)
+        top = await self.space("top")
+        await self.put(top, *[await self.room(f"r{index}") for index in range(4)])
+        tokens = [(await self.page(top, limit=limit))["next_batch"] for limit in (1, 2, 3)]
+
+        self.assertEqual(2, len(self.api.spaces._walks))
+        self.assertEqual(["r0", "r1", "r2", "r3"], await self.names(top, from_=tokens[0]))
 
     async def test_what_was_asked_for_cannot_change(self) -> None:
         """Nor is a token taken that nobody gave out."""
