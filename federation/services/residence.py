@@ -37,7 +37,11 @@ _TEMPLATE_ID: Final = EventID("$template")
 
 @frozen(eq=False)
 class Entrance:
-    """A join that was let in: the event as it is in the room, the state before it, and what that state stands on."""
+    """
+    A join that was let in: the event as it is in the room, the state before it, and what that state stands on.
+
+    *servers*: those in the room before it.
+    """
 
     event: Event
     state: Sequence[Event]
@@ -94,18 +98,30 @@ class Residence:
         await self._require_allowed(room, draft, template)
         return room, template
 
-    async def send_join(self, origin: ServerName, room_id: RoomID, event_id: EventID, pdu: JSONObject) -> Entrance:
-        """The user has joined.  Raises Malformed, Forbidden, NotFound."""
+    async def send_join(
+        self, origin: ServerName, room_id: RoomID, event_id: EventID, pdu: JSONObject, *, omit_members: bool = False
+    ) -> Entrance:
+        """
+        The user has joined.  Raises Malformed, Forbidden, NotFound.
+
+        *omit_members*: the answer has no member events but those that others stand on, and nothing twice.
+        """
         self.live_rooms.require_open(room_id)
         room = await self._room(origin, room_id)
         event = await self._checked(room, origin, event_id, pdu, "join")
+        servers = list(room.servers)
         await self._accept(event)
         entry = await self.known.by_id(event.event_id)
         assert entry is not None, "an accepted event is stored"
         state = await self.states.before(room.nid, entry)
         assert state is not None, "an accepted event has a known state"
-        events = [each.event for each in (await self.known.by_ids(state.values())).values()]
-        return Entrance(event, events, await self.auth_chain(events), list(room.servers))
+        wanted = [each for key, each in state.items() if not omit_members or key[0] != "m.room.member"]
+        events = [each.event for each in (await self.known.by_ids(wanted)).values()]
+        if not omit_members:
+            return Entrance(event, events, await self.auth_chain(events), servers)
+        shown = {each.event_id for each in events}
+        chain = [each for each in await self.auth_chain([*events, event]) if each.event_id not in shown]
+        return Entrance(event, events, chain, servers)
 
     async def send_leave(self, origin: ServerName, room_id: RoomID, event_id: EventID, pdu: JSONObject) -> None:
         """The user has left.  Raises Malformed, Forbidden, NotFound."""

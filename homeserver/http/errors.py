@@ -55,6 +55,8 @@ REFUSALS: Final[dict[type[Exception], tuple[int, str]]] = {
     # The request names what only another server has, and that server is not to be had: for the client it is not there.
     # A 5xx would say that this server is at fault, and monitoring would wake its operators for a peer's outage.
     r.Unreachable: (404, "M_NOT_FOUND"),
+    # Two servers are at odds: nothing that the client could mend, and their operators should hear of it.
+    r.Misunderstood: (502, "M_UNKNOWN"),
     r.UnableToAuthorizeJoin: (400, "M_UNABLE_TO_AUTHORISE_JOIN"),
     r.UnableToGrantJoin: (400, "M_UNABLE_TO_GRANT_JOIN"),
     r.InteractiveAuthRequired: (401, "M_UNAUTHORIZED"),

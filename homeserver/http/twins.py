@@ -44,6 +44,10 @@ _TWINS: dict[str, tuple[str, ...]] = {
     "client-server/uploadCrossSigningKeys": (f"{_UNSTABLE}/keys/device_signing/upload",),
     "client-server/uploadCrossSigningSignatures": (f"{_UNSTABLE}/keys/signatures/upload",),
     "client-server/pingAppservice": (f"{_UNSTABLE}/fi.mau.msc2659/appservice/{{appserviceId}}/ping",),
+    # MSC4133: before v1.16.
+    "client-server/getProfileField": (f"{_UNSTABLE}/uk.tcpip.msc4133/profile/{{userId}}/{{keyName}}",),
+    "client-server/setProfileField": (f"{_UNSTABLE}/uk.tcpip.msc4133/profile/{{userId}}/{{keyName}}",),
+    "client-server/deleteProfileField": (f"{_UNSTABLE}/uk.tcpip.msc4133/profile/{{userId}}/{{keyName}}",),
     # MSC2675: before v1.3.
     "client-server/getRelatingEvents": (f"{_UNSTABLE}/rooms/{{roomId}}/relations/{{eventId}}",),
     "client-server/getRelatingEventsWithRelType": (f"{_UNSTABLE}/rooms/{{roomId}}/relations/{{eventId}}/{{relType}}",),

@@ -39,6 +39,7 @@ class Capabilities:
             "m.change_password": {"enabled": may},
             "m.get_login_token": {"enabled": may},
             "m.profile_fields": profile_fields,
+            "uk.tcpip.msc4133.profile_fields": profile_fields,
             "m.set_displayname": {"enabled": True},
             "m.set_avatar_url": {"enabled": may},
             "m.3pid_changes": {"enabled": may and self.can_mail},

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from attrs import define
 
+from homeserver.core.auth_events import CREATE
 from homeserver.core.canonical import JSON, JSONObject
 from homeserver.core.drafts import Draft
 from homeserver.core.events import Event
@@ -76,9 +77,16 @@ class Inviting:
             raise Forbidden(f"{target} is in the room already.")
         draft = Draft("m.room.member", sender, content, target)
         if server_of(target) != self.server:
+            await self._require_federated(room)
             return await self._invite_remote(room, draft, target)
         await self.require_accounts([target])
         return await self.timeline.send(room_id, draft)
+
+    async def _require_federated(self, room: LiveRoom) -> None:
+        # By the letter of the rules the invite would be let in, and nobody could ever take it up.  Spec: proposals/4361
+        create = await self.known.by_id(room.state[CREATE]) if CREATE in room.state else None
+        if create is not None and create.event.content.get("m.federate") is False:
+            raise Forbidden("This room is not for users of other servers.")
 
     async def require_accounts(self, targets: Iterable[UserID]) -> None:
         """Raises NotFound unless all that are of this server have an account; AppserviceSilent."""

@@ -262,6 +262,12 @@ class Exclusive(Refusal):
     reason = "This belongs to an application service."
 
 
+class Misunderstood(Refusal):
+    """Another server finds fault with what this one sent it for its user."""
+
+    reason = "The other server does not understand this one."
+
+
 class Unreachable(Refusal):
     """Another server that is needed for this cannot be reached, or fails."""
 

@@ -258,7 +258,7 @@ class FederatedServer:
             name, database, known, live_rooms, timeline, memberships, member_content, remote_rooms
         )
         own_members = OwnMembers(timeline, memberships, member_content, departing)
-        profiles = Profiles(name, database, own_members, RemoteProfiles(peers))
+        self.profiles = profiles = Profiles(name, database, own_members, RemoteProfiles(peers))
         serial = EphemeralSerial.starting_at(START_MS)
         wakeups = Wakeups(clock, memberships)
         self.typing = typing = Typing(clock, serial, memberships, wakeups)

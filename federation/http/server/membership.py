@@ -51,14 +51,13 @@ class ServerMembershipEndpoints:
         omit_members: bool = False,
     ) -> JSONObject:
         """The user has joined.  Raises Forbidden, BadSignature, NotFound."""
-        # The whole state is sent in any case: a server need not leave members out when it is asked to.
-        entrance = await self.residence.send_join(origin, room_id, event_id, body)
+        entrance = await self.residence.send_join(origin, room_id, event_id, body, omit_members=omit_members)
         return {
             "origin": self.server,
             "event": entrance.event.pdu,
             "state": [event.pdu for event in entrance.state],
             "auth_chain": [event.pdu for event in entrance.auth_chain],
-            "members_omitted": False,
+            "members_omitted": omit_members,
             "servers_in_room": [*entrance.servers],
         }
 

@@ -15,6 +15,8 @@ UNSTABLE_FEATURES: Final = {
     "org.matrix.msc2285.stable": True,
     "org.matrix.msc3440.stable": True,
     "org.matrix.msc3827.stable": True,
+    "uk.tcpip.msc4133": True,
+    "uk.tcpip.msc4133.stable": True,
 }
 
 

@@ -18,7 +18,8 @@ def all_subclasses(class_: type[Exception]) -> set[type[Exception]]:
 
 
 # Spec: client-server-api#post_matrixclientv1appserviceappserviceidping; what asks is the one who is at fault.
-AS_THE_SPEC_SAYS = {r.PingFailed, r.PingTimedOut, r.PingRefused}
+# Spec: server-server-api#put_matrixfederationv2inviteroomideventid; so are two servers at odds.
+AS_THE_SPEC_SAYS = {r.PingFailed, r.PingTimedOut, r.PingRefused, r.Misunderstood}
 
 # The server's own mail server does not do its work.
 OUR_OWN_FAULTS = {r.MailNotSent}

@@ -35,6 +35,19 @@ class ProfileTests(DatabaseCase):
         self.assertEqual((404, "M_NOT_FOUND"), _seen(await self.stranger.get(f"{ALICE}/displayname")))
         self.assertEqual(200, (await self.alice.delete(f"{ALICE}/displayname")).status)
 
+    async def test_the_path_of_the_proposal(self) -> None:
+        """Clients from before v1.16 ask there for the same.  Spec: proposals/4133"""
+        path = "/_matrix/client/unstable/uk.tcpip.msc4133/profile/@alice:localhost"
+        set_ = await self.alice.put(f"{path}/uk.tcpip.msc4133.m.job", {"uk.tcpip.msc4133.m.job": ["smith"]})
+        field = await self.stranger.get(f"{path}/uk.tcpip.msc4133.m.job")
+        whole = await self.stranger.get(ALICE)
+        deleted = await self.alice.delete(f"{path}/uk.tcpip.msc4133.m.job")
+
+        self.assertEqual((200, 200), (set_.status, deleted.status))
+        self.assertEqual({"uk.tcpip.msc4133.m.job": ["smith"]}, field.json)
+        self.assertEqual(field.json, whole.json)
+        self.assertEqual({}, (await self.stranger.get(ALICE)).json)
+
     async def test_others(self) -> None:
         """Users of other servers, and users who do not exist."""
         self.accounts.peers.profiles[UserID("@carol:elsewhere.org")] = {"displayname": "Carol"}
