@@ -132,11 +132,19 @@ class PresenceBoard:
         self._settle(user_id, known, rooms)
 
     def active(self, user_id: UserID) -> None:
-        """A local user did something just now."""
+        """
+        A local user did something just now: who was unavailable is online; who does not want to be seen is not.
+
+        Spec: client-server-api#idle-timeout
+        """
         known = self._users.get(user_id)
         if known is None or not self.settings.enabled:
             return
         known.last_active_ms = now_ms(self.clock)
+        if known.shown.state == "unavailable":
+            for device, said in known.devices.items():
+                if said.state == "unavailable":
+                    known.devices[device] = DevicePresence("online", said.until_ms)
         if not known.shown.currently_active:
             self._settle(user_id, known, self.memberships.cached(user_id))
 

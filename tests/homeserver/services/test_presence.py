@@ -47,6 +47,16 @@ class PresenceTests(DatabaseCase):
             [(state, active) for user, state, active in self.told if user == DAVE],
         )
 
+    async def test_who_does_something_is_online(self) -> None:
+        """Also who was said to be unavailable; not who said that nobody need see them."""
+        await self.board.state(DAVE, PHONE, "unavailable", None)
+        self.board.active(DAVE)
+        self.assertEqual("online", await self.state())
+        await self.board.state(DAVE, PHONE, "offline", None)
+        self.board.active(DAVE)
+
+        self.assertEqual("offline", await self.state())
+
     async def test_each_device_speaks_for_the_user(self) -> None:
         """Unavailable on one device, online on the other: online, until the other is gone."""
         await self.services.sync(DAVE, device=PHONE, set_presence="unavailable")
