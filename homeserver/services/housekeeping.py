@@ -43,12 +43,12 @@ class Housekeeping:
     _timer: Any = field(init=False, default=None)
     _running: bool = field(init=False, default=False)
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """The first round is an interval away: a start has other things to do."""
         self._running = True
-        self._timer = self.clock.callLater(self.interval_seconds, self._begin)
+        self._plan()
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """No round begins any more."""
         self._running = False
         if self._timer is not None and self._timer.active():
@@ -61,12 +61,15 @@ class Housekeeping:
                 if not self._running:
                     return
 
+    def _plan(self) -> None:
+        self._timer = self.clock.callLater(self.interval_seconds, self._begin)
+
     def _begin(self) -> None:
         Deferred.fromCoroutine(self.tidy()).addErrback(_report).addCallback(lambda _: self._again())
 
     def _again(self) -> None:
         if self._running:
-            self.start()
+            self._plan()
 
 
 def forget_transactions(settings: HousekeepingSettings) -> Chore:

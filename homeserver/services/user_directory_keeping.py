@@ -50,7 +50,7 @@ class UserDirectoryKeeping:
     _behind: bool = field(init=False, default=False)
     _running: bool = field(init=False, default=False)
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """What happened before is worked in too."""
         self._running = True
         self._plan(self.delay_seconds)

@@ -27,7 +27,7 @@ from homeserver.store.failures import DatabaseFailure
 from homeserver.store.migrate import migrate
 from homeserver.store.users import NewAccount
 from homeserver.store.write import Write
-from scripts.serve import SCHEMAS
+from scripts.parts.foundation import SCHEMAS
 
 T = TypeVar("T")
 

@@ -2,14 +2,21 @@
 
 from homeserver.http.client.redacted_contents import RedactedContentDetour
 from homeserver.services.redacted_contents import RedactedContents, forget_redacted_contents
-from scripts.proposals.proposal import Ground, Proposal
+from scripts.parts.ground import Ground
+from scripts.proposals.proposal import Proposal
 
 
 def propose(ground: Ground) -> Proposal:
     """Where the settings say so; where they do not any more, what was kept goes."""
-    settings = ground.settings.moderation
+    settings = ground.base.settings.moderation
     contents = RedactedContents(
-        ground.database, ground.reactor, ground.known_events, ground.views, ground.messages, ground.shown, settings
+        ground.base.database,
+        ground.base.reactor,
+        ground.rooms.known_events,
+        ground.reading.views,
+        ground.reading.messages,
+        ground.reading.shown,
+        settings,
     )
     chores = (forget_redacted_contents(settings),)
     if not settings.redacted_content_days:

@@ -1,7 +1,8 @@
 """State that belongs to users by the beginning of its key: MSC3757."""
 
 from homeserver.core.authorization.owned_state import VERSIONS
-from scripts.proposals.proposal import Ground, Proposal
+from scripts.parts.ground import Ground
+from scripts.proposals.proposal import Proposal
 
 
 def propose(ground: Ground) -> Proposal:

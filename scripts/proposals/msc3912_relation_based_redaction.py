@@ -2,13 +2,16 @@
 
 from homeserver.http.client.related_redactions import RelatedRedactionOption
 from homeserver.services.related_redactions import RelatedRedactions
-from scripts.proposals.proposal import Ground, Proposal
+from scripts.parts.ground import Ground
+from scripts.proposals.proposal import Proposal
 
 
 def propose(ground: Ground) -> Proposal:
     """Edits, replies in threads and so on are redacted together with what they relate to, also when they come later."""
-    related = RelatedRedactions(ground.database, ground.reactor, ground.known_events, ground.sending)
-    ground.jobs.add_kind(related)
+    related = RelatedRedactions(
+        ground.base.database, ground.base.reactor, ground.rooms.known_events, ground.members.sending
+    )
+    ground.base.jobs.add_kind(related)
     return Proposal(
         features={"org.matrix.msc3912": True},
         redact_options=(RelatedRedactionOption(related),),

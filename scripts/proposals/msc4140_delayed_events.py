@@ -12,17 +12,18 @@ from homeserver.services.delayed_events.service import DelayedEvents
 from homeserver.services.delayed_events.timers import DelayedEventTimers
 from homeserver.services.delayed_events.unsigned import DelayIDs
 from homeserver.services.rate_limits import RateLimiter
-from scripts.proposals.proposal import Ground, Proposal
+from scripts.parts.ground import Ground
+from scripts.proposals.proposal import Proposal
 
 
 def propose(ground: Ground) -> Proposal:
     """Clients schedule events, and these are sent when their time has come."""
-    settings, rates = ground.settings.delayed_events, ground.settings.rate_limits
-    events = DelayedEvents(ground.database, ground.reactor, ground.sending, settings, _delay_id)
+    settings, rates = ground.base.settings.delayed_events, ground.base.settings.rate_limits
+    events = DelayedEvents(ground.base.database, ground.base.reactor, ground.members.sending, settings, _delay_id)
     limiter = None
     if rates.enabled:
         rate = Rate(rates.send.per_second, rates.send.burst)
-        limiter = RateLimiter(lambda: ground.reactor.seconds() * 1000, rate)
+        limiter = RateLimiter(lambda: ground.base.reactor.seconds() * 1000, rate)
     limits: JSONObject = {"max_delay_ms": settings.delay_max_ms, "max_scheduled": settings.scheduled_max}
     return Proposal(
         features={"org.matrix.msc4140": True},
@@ -30,7 +31,7 @@ def propose(ground: Ground) -> Proposal:
         send_detours=(DelayDetour(events),),
         unsigned=(DelayIDs(),),
         capabilities={"org.matrix.msc4140.delayed_events": limits},
-        runners=(DelayedEventTimers(events, ground.reactor, _described, limiter),),
+        runners=(DelayedEventTimers(events, ground.base.reactor, _described, limiter),),
     )
 
 

@@ -4,7 +4,8 @@ Lists of whom users want to be invited by, beside the switch for everybody that 
 Spec: client-server-api#invite-permission, proposals/4155
 """
 
-from scripts.proposals.proposal import Ground, Proposal
+from scripts.parts.ground import Ground
+from scripts.proposals.proposal import Proposal
 
 
 def propose(ground: Ground) -> Proposal:

@@ -16,47 +16,48 @@ from homeserver.services.sliding.room_filtering import RoomFiltering
 from homeserver.services.sliding.room_orders import RoomOrders
 from homeserver.services.sliding.service import SlidingSync
 from homeserver.services.sync.log_spans import LogSpans
-from scripts.proposals.proposal import Ground, Proposal
+from scripts.parts.ground import Ground
+from scripts.proposals.proposal import Proposal
 
 
 def propose(ground: Ground) -> Proposal:
     """What sliding sync adds; extensions of other proposals are in ``ground`` by the time it is asked."""
-    settings, database, known = ground.settings, ground.database, ground.known_events
-    spans = LogSpans(ground.tail, settings.sync.entries_max)
+    settings, database, known = ground.base.settings, ground.base.database, ground.rooms.known_events
+    spans = LogSpans(ground.base.tail, settings.sync.entries_max)
     bumps = Bumps(database, known)
     entries = Entries(
         database,
-        ground.reactor,
+        ground.base.reactor,
         known,
-        ground.recent,
-        ground.timelines,
-        RequiredStates(database, known, ground.client_events, ground.sent_members),
-        ground.summaries,
-        ground.unread,
+        ground.news.recent,
+        ground.news.timelines,
+        RequiredStates(database, known, ground.reading.client_events, ground.news.sent_members),
+        ground.news.summaries,
+        ground.news.unread,
         bumps,
         settings.sync.timeline_max,
     )
     ground.sliding_extensions[:0] = [
-        ToDeviceExtension(ground.to_device),
-        EncryptionExtension(DeviceListNews(ground.device_lists), KeyCountNews(ground.key_counts)),
-        AccountDataExtension(database, ground.push_rules),
+        ToDeviceExtension(ground.encryption.to_device),
+        EncryptionExtension(DeviceListNews(ground.encryption.device_lists), KeyCountNews(ground.encryption.key_counts)),
+        AccountDataExtension(database, ground.users.push_rules),
         ReceiptsExtension(database),
-        TypingExtension(ground.typing, ground.serial),
+        TypingExtension(ground.news.typing, ground.news.serial),
     ]
     sliding_sync = SlidingSync(
         database,
-        ground.reactor,
-        ground.tail,
-        ground.serial,
-        ground.memberships,
-        ground.wakeups,
-        ground.ignored,
-        ground.presence,
-        RoomOrders(database, ground.tail, ground.memberships, ground.state_moves, spans),
-        RoomFiltering(database, known, ground.ignored, ground.invite_permissions),
-        Links(database, ground.reactor, settings.sliding_sync),
+        ground.base.reactor,
+        ground.base.tail,
+        ground.news.serial,
+        ground.members.memberships,
+        ground.news.wakeups,
+        ground.reading.ignored,
+        ground.news.presence,
+        RoomOrders(database, ground.base.tail, ground.members.memberships, ground.news.state_moves, spans),
+        RoomFiltering(database, known, ground.reading.ignored, ground.users.invite_permissions),
+        Links(database, ground.base.reactor, settings.sliding_sync),
         entries,
-        ground.sent_members,
+        ground.news.sent_members,
         spans,
         ground.sliding_extensions,
         settings.sync.timeout_max_seconds,

@@ -6,13 +6,16 @@ Spec: proposals/4306
 
 from homeserver.http.client.thread_subscriptions import ThreadSubscriptionEndpoints
 from homeserver.services.thread_subscriptions import ThreadSubscriptions, ThreadSubscriptionsExtension
-from scripts.proposals.proposal import Ground, Proposal
+from scripts.parts.ground import Ground
+from scripts.proposals.proposal import Proposal
 
 
 def propose(ground: Ground) -> Proposal:
     """What subscriptions to threads add."""
-    subscriptions = ThreadSubscriptions(ground.database, ground.tail, ground.views, ground.messages, ground.threads)
-    ground.push_rules.proposed = True
+    subscriptions = ThreadSubscriptions(
+        ground.base.database, ground.base.tail, ground.reading.views, ground.reading.messages, ground.news.threads
+    )
+    ground.users.push_rules.proposed = True
     for name in ("thread_subscriptions", "io.element.msc4308.thread_subscriptions"):
         ground.sliding_extensions.append(ThreadSubscriptionsExtension(subscriptions, name))
     return Proposal(

@@ -5,27 +5,31 @@ from homeserver.http.client.sticky_events import StickyOption
 from homeserver.services.sticky_events.extension import StickyExtension
 from homeserver.services.sticky_events.section import StickyNews
 from homeserver.services.sticky_events.service import StickyEvents
-from scripts.proposals.proposal import Ground, Proposal
+from scripts.parts.foundation import opaque_id
+from scripts.parts.ground import Ground
+from scripts.proposals.proposal import Proposal
 
 
 def propose(ground: Ground) -> Proposal:
     """Events are told to everybody in their room for a while, also by servers that come into it meanwhile."""
-    database, clock, known = ground.database, ground.reactor, ground.known_events
-    settings = ground.settings.sticky_events
-    sticky = StickyEvents(ground.name, database, clock, known, ground.live_rooms, ground.wakeups, settings)
-    news = StickyNews(database, known, ground.client_events, sticky)
+    database, clock, known = ground.base.database, ground.base.reactor, ground.rooms.known_events
+    settings = ground.base.settings.sticky_events
+    sticky = StickyEvents(
+        ground.base.name, database, clock, known, ground.rooms.live_rooms, ground.news.wakeups, settings
+    )
+    news = StickyNews(database, known, ground.reading.client_events, sticky)
     pushes = StickyPushes(
-        ground.name,
+        ground.base.name,
         database,
         clock,
         known,
-        ground.live_rooms,
+        ground.rooms.live_rooms,
         sticky,
-        ground.peers,
-        ground.destinations,
-        ground.opaque_id,
+        ground.servers.peers,
+        ground.servers.destinations,
+        opaque_id,
     )
-    ground.sliding_extensions.append(StickyExtension(database, known, ground.client_events, sticky))
+    ground.sliding_extensions.append(StickyExtension(database, known, ground.reading.client_events, sticky))
     return Proposal(
         features={"org.matrix.msc4354": True},
         sections=(news,),

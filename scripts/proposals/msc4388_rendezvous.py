@@ -4,15 +4,16 @@ import secrets
 
 from homeserver.http.client.rendezvous import RendezvousEndpoints
 from homeserver.services.rendezvous import Meetings
-from scripts.proposals.proposal import Ground, Proposal
+from scripts.parts.ground import Ground
+from scripts.proposals.proposal import Proposal
 
 
 def propose(ground: Ground) -> Proposal:
     """Two devices meet here, unless the settings let nobody open a meeting place."""
-    settings = ground.settings.rendezvous
+    settings = ground.base.settings.rendezvous
     if settings.create == "nobody":
         return Proposal(features={"io.element.msc4388": False})
-    meetings = Meetings(ground.database, ground.reactor, settings, _secret)
+    meetings = Meetings(ground.base.database, ground.base.reactor, settings, _secret)
     return Proposal(features={"io.element.msc4388": True}, endpoints=(RendezvousEndpoints(meetings),))
 
 

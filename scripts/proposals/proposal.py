@@ -14,109 +14,19 @@ from typing import Any, Protocol
 from attrs import field, frozen
 
 import scripts.proposals
-from conf.settings import Settings
-from e2ee.services.device_lists import DeviceLists
-from e2ee.services.key_counts import KeyCounts
-from e2ee.services.to_device import ToDevice
-from federation.http.federation_client import FederationClient
-from federation.services.destinations import Destinations
 from homeserver.core.canonical import JSON
 from homeserver.core.identifiers import RoomID, ServerName
 from homeserver.core.versions import RoomVersion, register
 from homeserver.http.client.messages import EventDetour
 from homeserver.http.client.send_options import RedactOption, RemovalOption, SendDetour, SendOption
-from homeserver.services.account_data import AccountData
 from homeserver.services.admission import Witness
-from homeserver.services.client_events import ClientEvents
 from homeserver.services.companions import Companion
-from homeserver.services.ephemeral import EphemeralSerial
 from homeserver.services.housekeeping import Chore
-from homeserver.services.ignored_users import IgnoredUsers
-from homeserver.services.invite_permissions import InvitePermissions
-from homeserver.services.jobs.service import Jobs
-from homeserver.services.known_events import KnownEvents
-from homeserver.services.live_rooms import LiveRooms
-from homeserver.services.log_tail import Follower, LogTail
-from homeserver.services.memberships import Memberships
-from homeserver.services.messages import Messages
+from homeserver.services.log_tail import Follower
 from homeserver.services.ports import AccountBelongings, SubscribedThreads
-from homeserver.services.presence import PresenceBoard
-from homeserver.services.push_rules import PushRuleBook
-from homeserver.services.pushed_events import PushedEvents
-from homeserver.services.recent_events import RecentEvents
-from homeserver.services.redactions import Redactions
-from homeserver.services.room_removal.forgetting import Forgetting
-from homeserver.services.room_states import RoomStates
-from homeserver.services.room_views import RoomViews
-from homeserver.services.sending import Sending
-from homeserver.services.shown_events import ShownEvents
-from homeserver.services.sliding.extensions import SlidingExtension
-from homeserver.services.state_moves import StateMoves
-from homeserver.services.summaries import Summaries
-from homeserver.services.sync.lazy_members import SentMembers
 from homeserver.services.sync.section import SyncSection
-from homeserver.services.sync.timelines import Timelines
-from homeserver.services.threads import Threads
-from homeserver.services.timeline import Timeline
-from homeserver.services.typing import Typing
-from homeserver.services.unread import UnreadCounts
 from homeserver.services.unsigned import Unsigned
-from homeserver.services.visible_history import VisibleHistory
-from homeserver.services.wakeups import Wakeups
-from homeserver.store.database import Database
-
-
-@frozen(eq=False, kw_only=True)
-class Ground:
-    """The parts that a proposal may stand on; a field more is a line here and one in ``serve.py``."""
-
-    settings: Settings
-    reactor: Any
-    name: ServerName
-    database: Database
-    tail: LogTail
-    known_events: KnownEvents
-    live_rooms: LiveRooms
-    memberships: Memberships
-    timeline: Timeline
-    sending: Sending
-    redactions: Redactions
-    room_states: RoomStates
-    shown: ShownEvents
-    account_data: AccountData
-    serial: EphemeralSerial
-    wakeups: Wakeups
-    client_events: ClientEvents
-    peers: FederationClient
-    destinations: Destinations
-    opaque_id: Callable[[], str]
-    presence: PresenceBoard
-    ignored: IgnoredUsers
-    invite_permissions: InvitePermissions
-    state_moves: StateMoves
-    recent: RecentEvents
-    timelines: Timelines
-    threads: Threads
-    messages: Messages
-    views: RoomViews
-    summaries: Summaries
-    unread: UnreadCounts
-    push_rules: PushRuleBook
-    pushed: PushedEvents
-    typing: Typing
-    sent_members: SentMembers
-    to_device: ToDevice
-    device_lists: DeviceLists
-    key_counts: KeyCounts
-    visible: VisibleHistory
-    jobs: Jobs
-    forgetting: Forgetting
-    send_options: list[SendOption] = field(factory=list)
-    """Those of all proposals, in the end."""
-    unsigned: list[Unsigned] = field(factory=list)
-    """Likewise."""
-    sliding_extensions: list[SlidingExtension] = field(factory=list)
-    """Of sliding sync: a proposal may add its own."""
+from scripts.parts.ground import Ground
 
 
 class Runner(Protocol):
@@ -175,14 +85,14 @@ class Proposal:
 
 
 def proposals_on(ground: Ground) -> Proposal:
-    """All proposals of the folder together, in the order of their modules' names."""
+    """All proposals of the folder together, in the order of their modules' names; what stands knows of them."""
     every = [module.propose(ground) for module in _modules()]
     for proposal in every:
         ground.send_options.extend(proposal.send_options)
         ground.unsigned.extend(proposal.unsigned)
         for version in proposal.room_versions:
             register(version)
-    return Proposal(
+    together = Proposal(
         features={name: there for proposal in every for name, there in proposal.features.items()},
         endpoints=[endpoint for proposal in every for endpoint in proposal.endpoints],
         sections=[section for proposal in every for section in proposal.sections],
@@ -205,6 +115,17 @@ def proposals_on(ground: Ground) -> Proposal:
         chores=[chore for proposal in every for chore in proposal.chores],
         well_known={name: each for proposal in every for name, each in proposal.well_known.items()},
     )
+    _connect(ground, together)
+    return together
+
+
+def _connect(ground: Ground, proposals: Proposal) -> None:
+    for door in (ground.rooms.timeline, ground.rooms.acceptance):
+        door.companions.extend(proposals.companions)
+    ground.replicas.history.companions.extend(proposals.history_companions)
+    ground.rooms.redactions.witnesses.extend(proposals.witnesses)
+    ground.reading.shown.unsigned.extend(proposals.unsigned)
+    ground.sign_in.deactivation.belongings = [ground.sign_in.belongings, *proposals.belongings]
 
 
 def _modules() -> Iterable[Any]:

@@ -37,14 +37,14 @@ class PolicySubscriptions:
     clock: IReactorTime
     _loop: LoopingCall | None = field(init=False, default=None)
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """The lists are being joined."""
         if self.lists:
             self._loop = LoopingCall(lambda: Deferred.fromCoroutine(self.join_all()))
             self._loop.clock = self.clock
             self._loop.start(RETRY_SECONDS)
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """No more attempt is made."""
         if self._loop is not None and self._loop.running:
             self._loop.stop()

@@ -54,7 +54,7 @@ class SearchIndexing:
     _running: bool = field(init=False, default=False)
     _rewritten: float | None = field(init=False, default=None)
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """What happened before is worked in too."""
         self._running = True
         self._plan()

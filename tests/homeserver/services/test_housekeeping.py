@@ -28,9 +28,9 @@ class HousekeepingTests(DatabaseCase):
     async def tidy(self) -> None:
         chores = [forget_transactions(self.settings_), trim_the_log(self.settings_)]
         housekeeping = Housekeeping(self.database, self.clock, 600, chores)
-        housekeeping.start()
+        await housekeeping.start()
         await housekeeping.tidy()
-        housekeeping.stop()
+        await housekeeping.stop()
 
     async def test_the_log_keeps_its_newest_entries(self) -> None:
         """However long the log was, so many entries stay, and positions go on."""
@@ -71,11 +71,11 @@ class HousekeepingTests(DatabaseCase):
             return False
 
         housekeeping = Housekeeping(self.database, self.clock, 600, [chore])
-        housekeeping.start()
+        await housekeeping.start()
         for expected in (1, 2):
             self.clock.advance(600)
             await self.database.write(note, 1)
             self.assertEqual(expected, len(rounds))
-        housekeeping.stop()
+        await housekeeping.stop()
         self.clock.advance(6_000)
         self.assertEqual(2, len(rounds))

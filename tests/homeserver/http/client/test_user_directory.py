@@ -165,7 +165,7 @@ class KeepingTests(DirectoryCase):
         """A second after something happened it is in the directory; a stop leaves the work to the next."""
         keeping = UserDirectoryKeeping(HERE, self.database, self.api.clock, "one")
         self.api.rooms.tail.follow(keeping.follow)
-        keeping.start()
+        await keeping.start()
         await self.bob.create_room(preset="public_chat")
         self.api.clock.advance(1)
         assert keeping._working is not None

@@ -97,7 +97,7 @@ class IndexingTests(RoomAPICase):
         """From start to stop; nothing is lost between."""
         keeper = SearchIndexing(self.database, self.api.clock, "here")
         self.api.rooms.tail.follow(keeper.follow)
-        keeper.start()
+        await keeper.start()
         self.api.clock.advance(keeper.settings.delay_seconds)
         await _settled(keeper)
         await self.alice.say(self.room_id, "apple")

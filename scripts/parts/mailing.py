@@ -17,6 +17,7 @@ from homeserver.services.mail.notices import AccountNotices
 from homeserver.services.mail.outgoing import Outgoing
 from homeserver.services.mail.pace import MailPace
 from homeserver.services.mail.post import Post
+from homeserver.services.mail.reminders import RenewalReminders
 from homeserver.services.mail.room_names import RoomNames
 from homeserver.services.mail.settings import EmailSettings
 from homeserver.services.mail.texts import BadText, Texts
@@ -36,6 +37,7 @@ class Mailing:
     post: Post
     validation: Validation
     notices: AccountNotices
+    reminders: RenewalReminders
 
 
 @frozen(eq=False)
@@ -81,4 +83,6 @@ def mailing_of(
     post = Post(database, reactor, mailer, outgoing, email.sender, opaque_id)
     pace = MailPace(reactor, email if settings.rate_limits.enabled else None)
     validation = Validation(database, reactor, post, texts, pace, email, secret, settings.baseurl, opaque_id)
-    return Mailing(email, texts, outgoing, post, validation, AccountNotices(database, reactor, post, texts, email))
+    notices = AccountNotices(database, reactor, post, texts, email)
+    reminders = RenewalReminders(post, texts, secret, settings.baseurl)
+    return Mailing(email, texts, outgoing, post, validation, notices, reminders)
