@@ -35,7 +35,6 @@ _TWINS: dict[str, tuple[str, ...]] = {
         f"{_UNSTABLE}/im.nheko.summary/rooms/{{roomIdOrAlias}}/summary",
     ),
     "client-server/generateLoginToken": (f"{_UNSTABLE}/org.matrix.msc3882/login/get_token",),
-    "client-server/getMutualRooms": (f"{_UNSTABLE}/uk.half-shot.msc2666/user/mutual_rooms",),
     "client-server/getContentAuthed": (f"{_UNSTABLE}/org.matrix.msc3916/media/download/{{serverName}}/{{mediaId}}",),
     "client-server/getContentThumbnailAuthed": (
         f"{_UNSTABLE}/org.matrix.msc3916/media/thumbnail/{{serverName}}/{{mediaId}}",

@@ -96,7 +96,7 @@ def parse_rule(kind: RuleKind, rule_id: str, body: Mapping[str, JSON]) -> PushRu
 
 
 def parse_actions(body: Mapping[str, JSON]) -> tuple[JSON, ...]:
-    """``actions`` of a body, without the historical ones, which say nothing.  Raises Malformed."""
+    """``actions`` of a body.  Raises Malformed."""
     actions = body.get("actions")
     if actions is None:
         raise Malformed("A push rule must have actions.", "actions", "M_MISSING_PARAM")
@@ -104,7 +104,8 @@ def parse_actions(body: Mapping[str, JSON]) -> tuple[JSON, ...]:
         raise Malformed(f"Actions are a list of at most {ACTIONS_MAX}.", "actions")
     for index, action in enumerate(actions):
         _check_action(action, f"actions[{index}]")
-    return tuple(action for action in actions if isinstance(action, dict) or action not in _HISTORICAL_ACTIONS)
+    # Historical actions are kept, and say nothing: matrix-js-sdk knows a room that it muted by the one it put there.
+    return tuple(actions)
 
 
 def parse_enabled(body: Mapping[str, JSON]) -> bool:

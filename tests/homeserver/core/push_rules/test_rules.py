@@ -24,7 +24,7 @@ def test_the_predefined_rules_are_those_of_the_spec() -> None:
 
 
 def test_an_override_rule() -> None:
-    """Conditions are kept as they came, those of unknown kinds too; historical actions are not."""
+    """Conditions are kept as they came, those of unknown kinds too, and historical actions."""
     conditions: list[JSONObject] = [
         {"kind": "event_match", "key": "content.body", "pattern": "beer"},
         {"kind": "org.example.moon", "phase": 3},
@@ -40,7 +40,7 @@ def test_an_override_rule() -> None:
         "default": False,
         "enabled": True,
         "conditions": conditions,
-        "actions": ["notify", {"set_tweak": "sound", "value": "x"}],
+        "actions": ["dont_notify", "notify", "coalesce", {"set_tweak": "sound", "value": "x"}],
     }
 
 
