@@ -148,6 +148,11 @@ class ProposalTests(TestCase):
         await comes_to_be(other)
         seen = await self.alice.get(f"{room}/event/{other}", include_unredacted_content="true")
         self.assertEqual("other", seen.json["content"]["body"])
+        proof = {"type": "m.login.password", "password": "a good one"}
+        whose = {"identifier": {"type": "m.id.user", "user": "bob"}}
+        ended = await bob.post(f"{V3}/account/deactivate", {"auth": {**proof, **whose}, "erase": True})
+        gone = await self.alice.get(f"{room}/event/{other}", include_unredacted_content="true")
+        self.assertEqual((200, 404, "M_UNREDACTED_CONTENT_DELETED"), (ended.status, gone.status, gone.errcode))
 
     async def test_rooms_of_proposed_versions(self) -> None:
         """They are there for who asks for them, and nobody else gets one."""
