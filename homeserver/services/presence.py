@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from attrs import define, field, frozen, validators
+from attrs import define, evolve, field, frozen, validators
 
 from homeserver.core.canonical import JSONObject
 from homeserver.core.identifiers import DeviceID, RoomID, ServerName, UserID, server_of
@@ -41,6 +41,10 @@ AT_ONCE_MAX: Final = 20
 TELLING_MS_EACH: Final = 5
 """With more, changes are gathered for so long for each who listens: ten times what it takes to tell them."""
 TELLING_MS_MAX: Final = 30_000
+SILENT_MS_MAX: Final = 30 * 60_000
+"""Of whom their server says nothing for so long is gone, as that server may be."""
+REPEATED_MS: Final = 25 * 60_000
+"""How often other servers are told that a user of ours is there still: they keep to the same."""
 
 
 @frozen
@@ -66,6 +70,8 @@ class _Known:
     rooms: frozenset[RoomID] = frozenset()
     rooms_at: Position = Position(-1)
     """Of a local user: how far the log was when these were the rooms."""
+    told_ms: int = 0
+    """When other servers were last told of a local user."""
     status_msg: str | None = None
     last_active_ms: int | None = None
     devices: dict[DeviceID | None, DevicePresence] = field(factory=dict)
@@ -157,6 +163,9 @@ class PresenceBoard:
             known = self._known(user_id)
             known.rooms = room_ids
             self._show(user_id, known, presence.within_bounds(now_ms(self.clock)))
+            _cancel(known)
+            if presence.state != "offline":
+                known.next_change = self.clock.callLater(SILENT_MS_MAX / 1000, self._went_silent, user_id)
 
     async def seen_by(self, user_id: UserID, viewer: UserID) -> Presence:
         """What *viewer* sees of a user.  Raises Forbidden when they share no room."""
@@ -235,12 +244,15 @@ class PresenceBoard:
             if entered:
                 known.rooms = frozenset(rooms.joined)
         presence = presence_of(known.devices.values(), known.last_active_ms, known.status_msg, now)
-        if entered or not presence.looks_like(known.shown):
+        is_news = entered or not presence.looks_like(known.shown)
+        if is_news:
             self._show(user_id, known, presence)
-            for listener in self.listeners:
-                listener(user_id, presence, known.rooms)
         else:
             known.shown = presence
+        if is_news or (presence.state != "offline" and now - known.told_ms >= REPEATED_MS):
+            known.told_ms = now
+            for listener in self.listeners:
+                listener(user_id, presence, known.rooms)
         self._schedule(user_id, known, now)
 
     def _show(self, user_id: UserID, known: _Known, presence: Presence) -> None:
@@ -267,8 +279,17 @@ class PresenceBoard:
         _cancel(known)
         at = next_change_ms(known.devices.values(), known.last_active_ms, now)
         if at is not None:
+            if known.shown.state != "offline":
+                at = min(at, known.told_ms + REPEATED_MS)
             # A millisecond later, so that rounding never finds it too early.
             known.next_change = self.clock.callLater((at - now + 1) / 1000, self._time_passed, user_id)
+
+    def _went_silent(self, user_id: UserID) -> None:
+        """Nothing was heard of a user of another server."""
+        known = self._users.get(user_id)
+        if known is not None:
+            known.next_change = None
+            self._show(user_id, known, evolve(known.shown, state="offline", currently_active=False))
 
     def _time_passed(self, user_id: UserID) -> None:
         known = self._users.get(user_id)

@@ -5,6 +5,7 @@ from homeserver.core.presence import Presence
 from homeserver.services import presence
 from homeserver.services.presence import PresenceSettings
 from homeserver.services.refusals import Forbidden, NotInRoom
+from homeserver.store import windows
 from tests.builders import ALICE, DAVE
 from tests.databases import DatabaseCase
 from tests.syncing import SyncServices
@@ -89,6 +90,34 @@ class PresenceTests(DatabaseCase):
         await self.board.receive(BOB, Presence("online"))
 
         self.assertEqual([], list(self.board.present_in(frozenset({self.room_id}))))
+
+    async def test_a_remote_user_whose_server_falls_silent_is_gone(self) -> None:
+        """After half an hour without a word; each word counts from anew, and what was said of them is kept."""
+        self.patch(windows, "joined_room_ids", lambda *_: [self.room_id])
+        for _ in range(3):
+            await self.board.receive(BOB, Presence("unavailable", status_msg="lunch"))
+            self.services.clock.advance(25 * 60)
+        self.assertEqual("unavailable", await self.state(BOB))
+        self.services.clock.advance(5 * 60)
+        shown = await self.board.seen_by(BOB, ALICE)
+
+        self.assertEqual(("offline", "lunch"), (shown.state, shown.status_msg))
+
+    async def test_other_servers_are_told_again_of_who_is_still_there(self) -> None:
+        """So that they do not take a user for gone who has been idle for long; of who is gone nothing is said."""
+        await self.services.sync(DAVE, set_presence="unavailable")
+        for _ in range(60):
+            self.services.clock.advance(29)
+            await self.services.sync(DAVE, set_presence="unavailable")
+        told = [state for user, state, _ in self.told if user == DAVE]
+        self.services.clock.advance(3 * 60 * 60)
+
+        for _ in range(2):
+            await self.board.state(DAVE, PHONE, "offline", None)
+            self.services.clock.advance(60 * 60)
+
+        self.assertEqual(["unavailable"] * 2, told)
+        self.assertEqual(["unavailable"] * 2 + ["offline"], [state for user, state, _ in self.told if user == DAVE])
 
     async def test_switched_off_nobody_is_there(self) -> None:
         """With presence disabled all are offline, and nobody is told anything."""
