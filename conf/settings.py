@@ -14,6 +14,7 @@ from homeserver.http.client.wellknown import SupportSettings
 from homeserver.http.outbound import OutboundSettings
 from homeserver.http.settings import HTTPSettings, ListenerSettings
 from homeserver.services.account_data import AccountDataSettings
+from homeserver.services.account_validity import AccountSettings
 from homeserver.services.administration.actions import AdministrationSettings
 from homeserver.services.appservices.settings import AppserviceTrafficSettings
 from homeserver.services.delayed_events.settings import DelayedEventSettings
@@ -93,6 +94,8 @@ class Settings:
     """Who may make an account."""
     terms: TermsSettings = TermsSettings()
     """What newcomers accept."""
+    accounts: AccountSettings = AccountSettings()
+    """How long accounts can be used."""
     sessions: SessionSettings = SessionSettings()
     """How long a login lasts."""
     passwords: PasswordSettings = PasswordSettings()

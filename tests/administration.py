@@ -16,12 +16,14 @@ from homeserver.http.admin.reports import AdminReportEndpoints
 from homeserver.http.admin.rows import PREFIX
 from homeserver.http.admin.server import ServerEndpoints
 from homeserver.http.admin.users import UserEndpoints
+from homeserver.http.admin.validity import ValidityEndpoints
 from homeserver.http.authentication import token_authenticators
 from homeserver.http.client.admin import AdminEndpoints
 from homeserver.http.client.capabilities import CapabilityEndpoints
 from homeserver.http.client.devices import DeviceEndpoints
 from homeserver.http.client.login import LoginEndpoints, SessionEndpoints
 from homeserver.http.client.profiles import ProfileEndpoints
+from homeserver.services.account_validity import AccountSettings, AccountValidity
 from homeserver.services.administration.accounts import Accounts as AllAccounts
 from homeserver.services.administration.actions import Actions
 from homeserver.services.administration.notices import NoticeRounds
@@ -94,6 +96,7 @@ class AdministrationCase(DatabaseCase):
         administration = (
             UserEndpoints(self.every_account, standing),
             PossessionEndpoints(Possessions(self.database, clock, sessions, accounts.devices, memberships)),
+            ValidityEndpoints(AccountValidity(self.database, clock, AccountSettings(), b"s" * 32)),
             RegistrationTokenEndpoints(RegistrationTokens(self.database, clock)),
             AdminReportEndpoints(Reports(self.database, KnownEvents(self.database))),
             ServerEndpoints(

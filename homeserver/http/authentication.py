@@ -14,7 +14,7 @@ from homeserver.http.incoming import Incoming
 from homeserver.http.parameters import parse_device_id
 from homeserver.http.rows import Authentication, Row
 from homeserver.services.callers import Caller, RequestInfo
-from homeserver.services.refusals import Forbidden, Locked, MissingToken, Suspended
+from homeserver.services.refusals import Expired, Forbidden, Locked, MissingToken, Suspended
 
 
 class Authenticator(Protocol):
@@ -98,8 +98,7 @@ class AdminAuthenticator:
 
     async def authenticate(self, incoming: Incoming) -> Caller:
         caller = await self.required.authenticate(incoming)
-        if caller.is_locked:
-            raise Locked
+        check_lock(caller)
         if not caller.is_admin:
             raise Forbidden("Only administrators of this server may do this.")
         return caller
@@ -157,9 +156,15 @@ SUSPENDED_MAY_NOT = frozenset(
 """By operation ID.  Spec: client-server-api#account-suspension"""
 
 
+def check_lock(caller: Caller) -> None:
+    """Raises Locked, or Expired, where the account can be used for nothing."""
+    if caller.is_locked:
+        raise Expired if caller.has_expired else Locked
+
+
 def check_standing(caller: Caller, row: Row) -> None:
     """Raises Locked or Suspended where an administrator has taken this from the account."""
-    if caller.is_locked and row.id not in LOCKED_MAY:
-        raise Locked
+    if row.id not in LOCKED_MAY:
+        check_lock(caller)
     if caller.is_suspended and row.id in SUSPENDED_MAY_NOT:
         raise Suspended

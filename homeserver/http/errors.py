@@ -26,6 +26,7 @@ REFUSALS: Final[dict[type[Exception], tuple[int, str]]] = {
     r.MissingToken: (401, "M_MISSING_TOKEN"),
     r.Deactivated: (403, "M_USER_DEACTIVATED"),
     r.Locked: (401, "M_USER_LOCKED"),
+    r.Expired: (401, "M_USER_LOCKED"),
     r.Suspended: (403, "M_USER_SUSPENDED"),
     r.GuestsForbidden: (403, "M_GUEST_ACCESS_FORBIDDEN"),
     r.TooSoon: (429, "M_LIMIT_EXCEEDED"),

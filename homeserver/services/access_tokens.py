@@ -95,17 +95,22 @@ class AccessTokens:
             # The first use of a refreshed token shows that it arrived: those before it are done for.
             await self.database.write(refresh_tokens.retire_before, stored.refresh_hash)
             self.forget(stored.user_id)
+        has_expired = stored.has_ended(now)
         caller = Caller(
             stored.user_id,
             stored.device_id,
             stored.is_guest,
             stored.is_admin,
             stored.appservice_id,
-            is_locked=stored.locked,
+            is_locked=stored.locked or has_expired,
+            has_expired=has_expired and not stored.locked,
             is_suspended=stored.suspended,
             limits=None if stored.limits is None else stored_overrides(stored.limits),
         )
-        known = _Known(caller, stored.expires_ms, now + FRESH_MS)
+        fresh_until = now + FRESH_MS
+        if stored.account_expires_ms is not None and stored.account_expires_ms > now:
+            fresh_until = min(fresh_until, stored.account_expires_ms)
+        known = _Known(caller, stored.expires_ms, fresh_until)
         # Somebody's tokens were invalidated while this one was read: it may have been among them.
         return self._remember(token_hash, known) if forgotten == self._forgotten else known
 

@@ -31,6 +31,8 @@ class Caller:
     """False: an application service whose registration says so."""
     is_locked: bool = False
     """The account may do nothing but log out.  Spec: client-server-api#account-locking"""
+    has_expired: bool = False
+    """The account has ended, which is why it is locked."""
     is_suspended: bool = False
     """The account may look, but not act.  Spec: client-server-api#account-suspension"""
     limits: RateOverrides | None = None

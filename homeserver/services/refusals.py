@@ -103,6 +103,12 @@ class Locked(Refusal):
     reason = "This account has been locked."
 
 
+class Expired(Locked):
+    """The account has ended, and may be renewed."""
+
+    reason = "This account has ended. The mail that told you has a link to renew it; or ask an administrator."
+
+
 class Suspended(Refusal):
     """The account is suspended, and may not do this.  Spec: client-server-api#account-suspension"""
 

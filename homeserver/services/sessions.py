@@ -17,8 +17,8 @@ from homeserver.services.access_tokens import AccessTokens
 from homeserver.services.callers import Caller
 from homeserver.services.clock import Clock, now_ms
 from homeserver.services.device_erasure import DeviceErasure
-from homeserver.services.refusals import Forbidden, Locked, UnknownToken
-from homeserver.store import access_tokens, devices, refresh_tokens, users
+from homeserver.services.refusals import Expired, Forbidden, Locked, UnknownToken
+from homeserver.store import access_tokens, account_validity, devices, refresh_tokens, users
 from homeserver.store.database import Database
 from homeserver.store.write import Write
 
@@ -105,8 +105,8 @@ class Sessions:
         )
 
     def write(self, tx: Write, user_id: UserID, session: PreparedSession) -> None:
-        """The session is open.  Raises Locked; Forbidden when its device may not be called so."""
-        _require_unlocked(tx, user_id)
+        """The session is open.  Raises Locked, Expired; Forbidden when its device may not be called so."""
+        _require_unlocked(tx, user_id, session.now_ms)
         if session.device_is_chosen:
             if not self.erasure.is_device_id_free(tx, user_id, session.device_id):
                 raise Forbidden("A device cannot be called like a cross-signing key.")
@@ -171,7 +171,7 @@ def _refresh(tx: Write, old_hash: TokenHash, new: Tokens, now: int) -> UserID:
     old = refresh_tokens.by_hash(tx.connection, old_hash)
     if old is None or old.is_expired(now):
         raise UnknownToken("This refresh token is not known, or was used.")
-    _require_unlocked(tx, old.user_id)
+    _require_unlocked(tx, old.user_id, now)
     # Using it shows that its client has it, and needs the one before no more.
     refresh_tokens.retire_before(tx, old_hash)
     if old.next_hash is not None:
@@ -189,10 +189,15 @@ def _close_token(tx: Write, user_id: UserID, token_hash: TokenHash) -> None:
     tx.log(ACCOUNT, user_id)
 
 
-def _require_unlocked(tx: Write, user_id: UserID) -> None:
+def _require_unlocked(tx: Write, user_id: UserID, now: int) -> None:
     account = users.by_id(tx.connection, user_id)
     if account is not None and account.locked:
         raise Locked
+    if account is None or account.is_admin or account.appservice_id is not None:
+        return
+    validity = account_validity.of_user(tx.connection, user_id)
+    if validity is not None and validity.expires_ms is not None and validity.expires_ms <= now:
+        raise Expired
 
 
 def _write_tokens(tx: Write, user_id: UserID, device_id: DeviceID, new: Tokens, now: int) -> None:

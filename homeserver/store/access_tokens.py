@@ -8,7 +8,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, exists, insert, sele
 from homeserver.core.identifiers import DeviceID, UserID
 from homeserver.core.tokens import TokenHash
 from homeserver.store.prepared import Prepared
-from homeserver.store.schema.administration import rate_limit_overrides
+from homeserver.store.schema.administration import account_validity, rate_limit_overrides
 from homeserver.store.schema.users import access_tokens, refresh_tokens, users
 from homeserver.store.write import Write
 
@@ -33,6 +33,13 @@ class StoredAccessToken:
     suspended: bool
     limits: str | None
     """The account's own rate limits, as they were stored; None: it has everybody's."""
+    account_expires_ms: int | None
+    """None: the account does not end."""
+
+    def has_ended(self, now_ms: int) -> bool:
+        """Whether the account has; administrators' and application services' do not."""
+        ends = self.account_expires_ms is not None and not self.is_admin and self.appservice_id is None
+        return ends and (self.account_expires_ms or 0) <= now_ms
 
 
 _BEFORE = exists().where(refresh_tokens.c.next_hash == access_tokens.c.refresh_hash)
@@ -50,11 +57,12 @@ _BY_HASH = Prepared(
         users.c.locked,
         users.c.suspended,
         rate_limit_overrides.c.limits,
+        account_validity.c.expires_ms.label("account_expires_ms"),
     )
     .select_from(
-        access_tokens.join(users, users.c.user_id == access_tokens.c.user_id).outerjoin(
-            rate_limit_overrides, rate_limit_overrides.c.user_id == access_tokens.c.user_id
-        )
+        access_tokens.join(users, users.c.user_id == access_tokens.c.user_id)
+        .outerjoin(rate_limit_overrides, rate_limit_overrides.c.user_id == access_tokens.c.user_id)
+        .outerjoin(account_validity, account_validity.c.user_id == access_tokens.c.user_id)
     )
     .where(access_tokens.c.token_hash == bindparam("token_hash"))
 )

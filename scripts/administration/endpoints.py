@@ -9,10 +9,12 @@ from homeserver.http.admin.reports import AdminReportEndpoints
 from homeserver.http.admin.rooms import RoomEndpoints
 from homeserver.http.admin.server import ServerEndpoints
 from homeserver.http.admin.users import UserEndpoints
+from homeserver.http.admin.validity import ValidityEndpoints
 
 ENDPOINTS: tuple[type, ...] = (
     UserEndpoints,
     PossessionEndpoints,
+    ValidityEndpoints,
     RegistrationTokenEndpoints,
     AdminReportEndpoints,
     ServerEndpoints,

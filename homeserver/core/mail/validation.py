@@ -120,5 +120,15 @@ def is_unsubscribe_token(secret: bytes, user_id: str, pushkey: str, token: str) 
     return hmac.compare_digest(unsubscribe_token(secret, user_id, pushkey).encode(), token.encode("utf-8", "replace"))
 
 
+def renewal_token(secret: bytes, user_id: str, expires_ms: int) -> str:
+    """What renews an account that ends then, once."""
+    return _keyed(secret, f"{user_id} {expires_ms}", b"folkmoot-renew")
+
+
+def is_renewal_token(secret: bytes, user_id: str, expires_ms: int, token: str) -> bool:
+    """Whether *token* came with the mail that reminded of that end."""
+    return hmac.compare_digest(renewal_token(secret, user_id, expires_ms).encode(), token.encode("utf-8", "replace"))
+
+
 def _keyed(secret: bytes, text: str, person: bytes) -> str:
     return blake2b(text.encode("utf-8", "replace"), key=secret, digest_size=_TOKEN_BYTES, person=person).hexdigest()

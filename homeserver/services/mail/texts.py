@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 from homeserver.core.mail.addresses import EmailAddress
 from homeserver.core.mail.letters import Letter
 
-LETTERS: Final = ("confirm", "in_use", "no_account", "login", "password", "digest")
+LETTERS: Final = ("confirm", "in_use", "no_account", "login", "password", "expiry", "digest")
 SHIPPED: Final = Path(str(files("homeserver.services.mail"))) / "templates"
 _SUBJECT: Final = "Subject:"
 

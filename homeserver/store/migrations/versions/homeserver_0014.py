@@ -1,5 +1,6 @@
 """Accounts may end."""
 
+import sqlalchemy as sa
 from alembic import op
 
 from homeserver.store.schema.columns import flag, number, string
@@ -18,6 +19,7 @@ def upgrade() -> None:
         number("expires_ms", nullable=True),
         flag("renewable"),
         number("reminded_ms", nullable=True),
+        sa.PrimaryKeyConstraint("user_id", name=op.f("pk_account_validity")),
         sqlite_with_rowid=False,
     )
     op.create_index("ix_account_validity_expires_ms", "account_validity", ["expires_ms"])

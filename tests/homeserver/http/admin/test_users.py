@@ -8,7 +8,7 @@ from homeserver.core.identifiers import DeviceID
 from homeserver.services.rate_limits import RateLimitSettings, RateSettings
 from homeserver.store import devices
 from homeserver.store.schema.users import access_tokens
-from tests.accounts import PASSWORD
+from tests.accounts import PASSWORD, START_SECONDS
 from tests.administration import LOUD, AdministrationCase, user
 from tests.client import Client
 from tests.databases import each_database
@@ -272,6 +272,30 @@ class PossessionTests(AdministrationCase):
         self.assertEqual((200, 401), (before.status, after.status))
         for seconds in (0, -1, 86_401):
             self.assertEqual(400, (await self.ask("POST", f"{ALICE}/token", {"seconds": seconds})).status)
+
+    async def test_an_account_ends_and_goes_on(self) -> None:
+        """As an administrator says: until then, so much longer, or for ever; what is unclear is refused."""
+        path, soon = f"{ALICE}/validity", START_SECONDS * 1000 + 60_000
+        self.assertEqual({"user_id": user("alice"), "renewable": False}, await self.done("GET", path))
+        await self.done("PUT", path, {"expires_ms": soon})
+        self.assertEqual(200, (await self.alice.get(f"{V3}/devices")).status)
+        self.accounts.clock.advance(60)
+        ended = await self.alice.get(f"{V3}/devices")
+        self.assertEqual((401, "M_USER_LOCKED", True), (ended.status, ended.errcode, ended.json["soft_logout"]))
+        self.assertIn("has ended", ended.json["error"])
+        body = {"type": "m.login.password", "identifier": {"type": "m.id.user", "user": "alice"}, "password": PASSWORD}
+        self.assertEqual("M_USER_LOCKED", (await self.alice.signed_in(None).post(f"{V3}/login", body)).errcode)
+        longer = await self.done("PUT", path, {"extend_days": 1})
+        self.assertEqual(soon + 86_400_000, longer["expires_ms"])
+        self.assertEqual(soon + 2 * 86_400_000, (await self.done("PUT", path, {"extend_days": 1}))["expires_ms"])
+        self.assertEqual(200, (await self.alice.get(f"{V3}/devices")).status)
+        self.assertNotIn("expires_ms", await self.done("PUT", path, {"never": True}))
+        # Administrators are not locked out.
+        await self.done("PUT", f"/users/{user('root')}/validity", {"expires_ms": 0})
+        bad: list[dict[str, Any]] = [{}, {"never": True, "expires_ms": 1}, {"expires_ms": -1}, {"extend_days": 1e9}]
+        for change in (*bad, {"never": True, "renewable": True}, {"expires_ms": "x"}):
+            self.assertEqual(400, (await self.ask("PUT", path, change)).status)
+        self.assertEqual(404, (await self.ask("PUT", f"/users/{user('nobody')}/validity", {"never": True})).status)
 
     async def test_acting_ends_with_a_logout(self) -> None:
         """Of that token alone: the user stays logged in, and so does whoever else acts for them."""
