@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import Any, Protocol
 
-from attrs import field, frozen
+from attrs import field, fields, frozen
 
 import scripts.proposals
 from homeserver.core.canonical import JSON
@@ -92,31 +92,16 @@ def proposals_on(ground: Ground) -> Proposal:
         ground.unsigned.extend(proposal.unsigned)
         for version in proposal.room_versions:
             register(version)
-    together = Proposal(
-        features={name: there for proposal in every for name, there in proposal.features.items()},
-        endpoints=[endpoint for proposal in every for endpoint in proposal.endpoints],
-        sections=[section for proposal in every for section in proposal.sections],
-        followers=[follower for proposal in every for follower in proposal.followers],
-        runners=[runner for proposal in every for runner in proposal.runners],
-        send_options=[option for proposal in every for option in proposal.send_options],
-        send_detours=[detour for proposal in every for detour in proposal.send_detours],
-        unsigned=[each for proposal in every for each in proposal.unsigned],
-        redact_options=[option for proposal in every for option in proposal.redact_options],
-        removal_options=[option for proposal in every for option in proposal.removal_options],
-        event_detours=[detour for proposal in every for detour in proposal.event_detours],
-        companions=[companion for proposal in every for companion in proposal.companions],
-        history_companions=[companion for proposal in every for companion in proposal.history_companions],
-        witnesses=[witness for proposal in every for witness in proposal.witnesses],
-        skipped=[each for proposal in every for each in proposal.skipped],
-        capabilities={name: each for proposal in every for name, each in proposal.capabilities.items()},
-        belongings=[each for proposal in every for each in proposal.belongings],
-        subscribed_threads=[each for proposal in every for each in proposal.subscribed_threads],
-        room_versions=[version for proposal in every for version in proposal.room_versions],
-        chores=[chore for proposal in every for chore in proposal.chores],
-        well_known={name: each for proposal in every for name, each in proposal.well_known.items()},
-    )
+    together = Proposal(**{each.name: _joined([getattr(one, each.name) for one in every]) for each in fields(Proposal)})
     _connect(ground, together)
     return together
+
+
+def _joined(parts: Sequence[Any]) -> Any:
+    """Mappings as one mapping, in which the last counts; sequences one after another."""
+    if any(isinstance(part, Mapping) for part in parts):
+        return {key: value for part in parts for key, value in part.items()}
+    return [each for part in parts for each in part]
 
 
 def _connect(ground: Ground, proposals: Proposal) -> None:
@@ -125,7 +110,8 @@ def _connect(ground: Ground, proposals: Proposal) -> None:
     ground.replicas.history.companions.extend(proposals.history_companions)
     ground.rooms.redactions.witnesses.extend(proposals.witnesses)
     ground.reading.shown.unsigned.extend(proposals.unsigned)
-    ground.sign_in.deactivation.belongings = [ground.sign_in.belongings, *proposals.belongings]
+    deactivation = ground.sign_in.deactivation
+    deactivation.belongings = [*deactivation.belongings, *proposals.belongings]
 
 
 def _modules() -> Iterable[Any]:
