@@ -40,7 +40,7 @@ class SignIn:
         base.closing.push_async_callback(last_seen.flush)
         self.access_tokens = access_tokens = AccessTokens(database, reactor, roster, last_seen)
         database.subscribe(access_tokens.follow)
-        self.belongings = belongings = EncryptionBelongings()
+        belongings = EncryptionBelongings()
         self.sessions = sessions = Sessions(
             database, reactor, settings.sessions, access_tokens, DeviceErasure([belongings])
         )

@@ -9,16 +9,15 @@ from scripts.proposals.proposal import Proposal
 
 def propose(ground: Ground) -> Proposal:
     """Messages that have outlived their time are hidden at once and deleted soon, where the settings say so."""
-    settings = ground.base.settings.retention
+    base, rooms = ground.base, ground.rooms
+    settings = base.settings.retention
     if not settings.enabled:
         return Proposal()
-    purge = HistoryPurge(ground.base.database, ground.rooms.known_events, ground.base.jobs)
-    retention = Retention(
-        ground.base.database, ground.base.reactor, ground.rooms.known_events, ground.base.jobs, purge, settings
-    )
-    ground.base.jobs.add_kind(retention)
+    purge = HistoryPurge(base.database, rooms.known_events, base.jobs)
+    retention = Retention(base.database, base.reactor, rooms.known_events, base.jobs, purge, settings)
+    base.jobs.add_kind(retention)
     ground.reading.visible.horizon = retention
-    ground.rooms.forgetting.rooms.append(retention)
+    rooms.forgetting.rooms.append(retention)
     return Proposal(
         features={"org.matrix.msc1763": True},
         endpoints=(RetentionEndpoints(retention),),

@@ -8,14 +8,15 @@ from scripts.proposals.proposal import Proposal
 
 def propose(ground: Ground) -> Proposal:
     """Where the settings say so; where they do not any more, what was kept goes."""
-    settings = ground.base.settings.moderation
+    base, reading = ground.base, ground.reading
+    settings = base.settings.moderation
     contents = RedactedContents(
-        ground.base.database,
-        ground.base.reactor,
+        base.database,
+        base.reactor,
         ground.rooms.known_events,
-        ground.reading.views,
-        ground.reading.messages,
-        ground.reading.shown,
+        reading.views,
+        reading.messages,
+        reading.shown,
         settings,
     )
     chores = (forget_redacted_contents(settings),)

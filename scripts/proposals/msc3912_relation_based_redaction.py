@@ -8,10 +8,9 @@ from scripts.proposals.proposal import Proposal
 
 def propose(ground: Ground) -> Proposal:
     """Edits, replies in threads and so on are redacted together with what they relate to, also when they come later."""
-    related = RelatedRedactions(
-        ground.base.database, ground.base.reactor, ground.rooms.known_events, ground.members.sending
-    )
-    ground.base.jobs.add_kind(related)
+    base = ground.base
+    related = RelatedRedactions(base.database, base.reactor, ground.rooms.known_events, ground.members.sending)
+    base.jobs.add_kind(related)
     return Proposal(
         features={"org.matrix.msc3912": True},
         redact_options=(RelatedRedactionOption(related),),

@@ -18,12 +18,13 @@ from scripts.proposals.proposal import Proposal
 
 def propose(ground: Ground) -> Proposal:
     """Clients schedule events, and these are sent when their time has come."""
-    settings, rates = ground.base.settings.delayed_events, ground.base.settings.rate_limits
-    events = DelayedEvents(ground.base.database, ground.base.reactor, ground.members.sending, settings, _delay_id)
+    base = ground.base
+    settings, rates = base.settings.delayed_events, base.settings.rate_limits
+    events = DelayedEvents(base.database, base.reactor, ground.members.sending, settings, _delay_id)
     limiter = None
     if rates.enabled:
         rate = Rate(rates.send.per_second, rates.send.burst)
-        limiter = RateLimiter(lambda: ground.base.reactor.seconds() * 1000, rate)
+        limiter = RateLimiter(lambda: base.reactor.seconds() * 1000, rate)
     limits: JSONObject = {"max_delay_ms": settings.delay_max_ms, "max_scheduled": settings.scheduled_max}
     return Proposal(
         features={"org.matrix.msc4140": True},
@@ -31,7 +32,7 @@ def propose(ground: Ground) -> Proposal:
         send_detours=(DelayDetour(events),),
         unsigned=(DelayIDs(),),
         capabilities={"org.matrix.msc4140.delayed_events": limits},
-        runners=(DelayedEventTimers(events, ground.base.reactor, _described, limiter),),
+        runners=(DelayedEventTimers(events, base.reactor, _described, limiter),),
     )
 
 

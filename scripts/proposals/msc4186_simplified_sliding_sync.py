@@ -22,42 +22,44 @@ from scripts.proposals.proposal import Proposal
 
 def propose(ground: Ground) -> Proposal:
     """What sliding sync adds; extensions of other proposals are in ``ground`` by the time it is asked."""
-    settings, database, known = ground.base.settings, ground.base.database, ground.rooms.known_events
-    spans = LogSpans(ground.base.tail, settings.sync.entries_max)
+    base, members, reading = ground.base, ground.members, ground.reading
+    users, news, encryption = ground.users, ground.news, ground.encryption
+    settings, database, known = base.settings, base.database, ground.rooms.known_events
+    spans = LogSpans(base.tail, settings.sync.entries_max)
     bumps = Bumps(database, known)
     entries = Entries(
         database,
-        ground.base.reactor,
+        base.reactor,
         known,
-        ground.news.recent,
-        ground.news.timelines,
-        RequiredStates(database, known, ground.reading.client_events, ground.news.sent_members),
-        ground.news.summaries,
-        ground.news.unread,
+        news.recent,
+        news.timelines,
+        RequiredStates(database, known, reading.client_events, news.sent_members),
+        news.summaries,
+        news.unread,
         bumps,
         settings.sync.timeline_max,
     )
     ground.sliding_extensions[:0] = [
-        ToDeviceExtension(ground.encryption.to_device),
-        EncryptionExtension(DeviceListNews(ground.encryption.device_lists), KeyCountNews(ground.encryption.key_counts)),
-        AccountDataExtension(database, ground.users.push_rules),
+        ToDeviceExtension(encryption.to_device),
+        EncryptionExtension(DeviceListNews(encryption.device_lists), KeyCountNews(encryption.key_counts)),
+        AccountDataExtension(database, users.push_rules),
         ReceiptsExtension(database),
-        TypingExtension(ground.news.typing, ground.news.serial),
+        TypingExtension(news.typing, news.serial),
     ]
     sliding_sync = SlidingSync(
         database,
-        ground.base.reactor,
-        ground.base.tail,
-        ground.news.serial,
-        ground.members.memberships,
-        ground.news.wakeups,
-        ground.reading.ignored,
-        ground.news.presence,
-        RoomOrders(database, ground.base.tail, ground.members.memberships, ground.news.state_moves, spans),
-        RoomFiltering(database, known, ground.reading.ignored, ground.users.invite_permissions),
-        Links(database, ground.base.reactor, settings.sliding_sync),
+        base.reactor,
+        base.tail,
+        news.serial,
+        members.memberships,
+        news.wakeups,
+        reading.ignored,
+        news.presence,
+        RoomOrders(database, base.tail, members.memberships, news.state_moves, spans),
+        RoomFiltering(database, known, reading.ignored, users.invite_permissions),
+        Links(database, base.reactor, settings.sliding_sync),
         entries,
-        ground.news.sent_members,
+        news.sent_members,
         spans,
         ground.sliding_extensions,
         settings.sync.timeout_max_seconds,

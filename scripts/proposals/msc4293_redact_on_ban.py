@@ -8,13 +8,12 @@ from scripts.proposals.proposal import Proposal
 
 def propose(ground: Ground) -> Proposal:
     """What users have said in a room goes with them, where whoever removes them says so."""
-    redactions = MemberRedactions(
-        ground.base.database, ground.base.reactor, ground.rooms.known_events, ground.rooms.redactions
-    )
-    ground.base.jobs.add_kind(redactions)
+    base, rooms = ground.base, ground.rooms
+    redactions = MemberRedactions(base.database, base.reactor, rooms.known_events, rooms.redactions)
+    base.jobs.add_kind(redactions)
     return Proposal(
         features={"org.matrix.msc4293": True},
         removal_options=(MemberRedactionOption(),),
         companions=(redactions,),
-        history_companions=(FetchedMemberRedactions(ground.rooms.redactions),),
+        history_companions=(FetchedMemberRedactions(rooms.redactions),),
     )

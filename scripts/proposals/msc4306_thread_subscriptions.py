@@ -12,9 +12,8 @@ from scripts.proposals.proposal import Proposal
 
 def propose(ground: Ground) -> Proposal:
     """What subscriptions to threads add."""
-    subscriptions = ThreadSubscriptions(
-        ground.base.database, ground.base.tail, ground.reading.views, ground.reading.messages, ground.news.threads
-    )
+    base, reading = ground.base, ground.reading
+    subscriptions = ThreadSubscriptions(base.database, base.tail, reading.views, reading.messages, ground.news.threads)
     ground.users.push_rules.proposed = True
     for name in ("thread_subscriptions", "io.element.msc4308.thread_subscriptions"):
         ground.sliding_extensions.append(ThreadSubscriptionsExtension(subscriptions, name))

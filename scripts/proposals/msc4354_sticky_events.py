@@ -12,24 +12,23 @@ from scripts.proposals.proposal import Proposal
 
 def propose(ground: Ground) -> Proposal:
     """Events are told to everybody in their room for a while, also by servers that come into it meanwhile."""
-    database, clock, known = ground.base.database, ground.base.reactor, ground.rooms.known_events
-    settings = ground.base.settings.sticky_events
-    sticky = StickyEvents(
-        ground.base.name, database, clock, known, ground.rooms.live_rooms, ground.news.wakeups, settings
-    )
-    news = StickyNews(database, known, ground.reading.client_events, sticky)
+    base, servers, rooms, reading = ground.base, ground.servers, ground.rooms, ground.reading
+    database, clock, known = base.database, base.reactor, rooms.known_events
+    settings = base.settings.sticky_events
+    sticky = StickyEvents(base.name, database, clock, known, rooms.live_rooms, ground.news.wakeups, settings)
+    news = StickyNews(database, known, reading.client_events, sticky)
     pushes = StickyPushes(
-        ground.base.name,
+        base.name,
         database,
         clock,
         known,
-        ground.rooms.live_rooms,
+        rooms.live_rooms,
         sticky,
-        ground.servers.peers,
-        ground.servers.destinations,
+        servers.peers,
+        servers.destinations,
         opaque_id,
     )
-    ground.sliding_extensions.append(StickyExtension(database, known, ground.reading.client_events, sticky))
+    ground.sliding_extensions.append(StickyExtension(database, known, reading.client_events, sticky))
     return Proposal(
         features={"org.matrix.msc4354": True},
         sections=(news,),

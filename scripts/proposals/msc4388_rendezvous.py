@@ -10,10 +10,11 @@ from scripts.proposals.proposal import Proposal
 
 def propose(ground: Ground) -> Proposal:
     """Two devices meet here, unless the settings let nobody open a meeting place."""
-    settings = ground.base.settings.rendezvous
+    base = ground.base
+    settings = base.settings.rendezvous
     if settings.create == "nobody":
         return Proposal(features={"io.element.msc4388": False})
-    meetings = Meetings(ground.base.database, ground.base.reactor, settings, _secret)
+    meetings = Meetings(base.database, base.reactor, settings, _secret)
     return Proposal(features={"io.element.msc4388": True}, endpoints=(RendezvousEndpoints(meetings),))
 
 
