@@ -7,6 +7,7 @@ Spec: client-server-api#room-upgrades
 from collections.abc import Sequence
 from typing import Final
 
+import structlog
 from attrs import define
 
 from homeserver.core.canonical import JSONObject
@@ -21,12 +22,14 @@ from homeserver.services.aliases import Aliases
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.live_rooms import LiveRoom, LiveRooms
 from homeserver.services.member_content import MemberContent
-from homeserver.services.refusals import Forbidden, NotInRoom
+from homeserver.services.refusals import Forbidden, NotInRoom, Refusal
 from homeserver.services.space_moves import SpaceMoves
 from homeserver.services.timeline import Timeline
 from homeserver.store import room_aliases, rooms, state
 from homeserver.store.database import Database
 from homeserver.store.write import Write
+
+log = structlog.get_logger(__name__)
 
 BANS_MAX: Final = 1_000
 """Of more banned users the rest is not carried over."""
@@ -77,9 +80,20 @@ class Upgrading:
         return {nids[nid]: entry.event for nid, entry in (await self.known.by_nids(newest)).items()}
 
     async def _ban(self, room_id: RoomID, drafts: Sequence[Draft]) -> None:
-        """A few at a time: each write lets others go on."""
+        """A few at a time: each write lets others go on.  A ban that somebody objects to is left out."""
         for start in range(0, len(drafts), BANS_AT_ONCE):
-            await self.timeline.send_all(room_id, drafts[start : start + BANS_AT_ONCE])
+            some = drafts[start : start + BANS_AT_ONCE]
+            try:
+                await self.timeline.send_all(room_id, some)
+            except Refusal:
+                await self._ban_each(room_id, some)
+
+    async def _ban_each(self, room_id: RoomID, drafts: Sequence[Draft]) -> None:
+        for draft in drafts:
+            try:
+                await self.timeline.send(room_id, draft)
+            except Refusal as refusal:
+                log.info("a ban was not carried over", room_id=room_id, user_id=draft.state_key, reason=refusal.reason)
 
     async def _upgrade(
         self, room: LiveRoom, user_id: UserID, version: RoomVersion, additional_creators: Sequence[UserID]

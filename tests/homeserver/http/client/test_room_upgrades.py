@@ -6,7 +6,9 @@ from homeserver.core.canonical import encode_json, parse_json_object
 from homeserver.core.push_rules.changes import PushRules
 from homeserver.core.push_rules.rules import PushRule
 from homeserver.services.account_data import write_account_data
+from homeserver.services.member_guards import MemberChange
 from homeserver.services.push_rules import PushRuleBook, write_push_rules
+from homeserver.services.refusals import Forbidden
 from homeserver.store import account_data
 from tests.room_api import V3, RoomAPICase, User
 
@@ -173,6 +175,25 @@ class UpgradeTests(RoomAPICase):
 
         self.assertEqual(200, (await self.carol.join(weak)).status)
         self.assertEqual(200, (await self.carol.join(made)).status)
+
+    async def test_a_ban_that_is_refused_is_left_out(self) -> None:
+        """Whoever objects to one ban hinders neither the others nor the upgrade."""
+        old = await self.alice.create_room(preset="public_chat", room_version="10")
+        for user in (self.bob, self.carol):
+            await self.alice.ok(self.alice.act(old, "ban", user_id=user.user_id))
+        guarded = self.bob.user_id
+
+        class Objection:
+            async def check(self, change: MemberChange) -> None:
+                if change.target == guarded and change.membership == "ban":
+                    raise Forbidden
+
+        self.api.rooms.timeline.member_guards.guards.append(Objection())
+        new = await self.upgrade(self.alice, old, "12")
+
+        self.assertEqual(200, (await self.bob.join(new)).status)
+        self.assert_refused(403, "M_FORBIDDEN", await self.carol.join(new))
+        self.assertEqual(new, (await self.content(old, "m.room.tombstone"))["replacement_room"])
 
     async def test_join_rules_between_versions(self) -> None:
         """Conditions of restricted rooms are carried over; what the new version does not know becomes an invite."""
