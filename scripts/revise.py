@@ -23,6 +23,7 @@ from homeserver.store.kinds import kind_of
 from homeserver.store.migrate import migrate
 from homeserver.store.schema import columns
 from homeserver.store.schema.columns import Schema
+from homeserver.store.schema.indexes import name_options
 from homeserver.store.schema.whole import SCHEMA as HOMESERVER
 from homeserver.store.settings import DatabaseSettings
 
@@ -85,6 +86,7 @@ def revise(schema: Schema, message: str, *, first: bool = False) -> Path:
 
 
 def _difference(connection: Connection, schema: Schema) -> tuple[str, str]:
+    name_options(schema.metadata)
     own = set(schema.metadata.tables)
     context = MigrationContext.configure(
         connection,

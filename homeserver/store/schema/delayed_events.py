@@ -1,8 +1,9 @@
 """Events that are to be sent at a later time.  Spec: proposals/4140"""
 
-from sqlalchemy import Index, Table, text
+from sqlalchemy import Index, Table
 
 from homeserver.store.schema.columns import number, string
+from homeserver.store.schema.indexes import partial_index
 from homeserver.store.schema.tables import METADATA
 
 delayed_events = Table(
@@ -32,11 +33,10 @@ delayed_events = Table(
     string("error", nullable=True),
     sqlite_with_rowid=False,
 )
-Index(
+partial_index(
     "ix_delayed_events_send_at_ms",
     delayed_events.c.send_at_ms,
-    sqlite_where=text("send_at_ms IS NOT NULL"),
-    postgresql_where=text("send_at_ms IS NOT NULL"),
+    where="send_at_ms IS NOT NULL",
 )
 Index("ix_delayed_events_room_id", delayed_events.c.room_id)
 Index("ix_delayed_events_user_id_finalised_ms", delayed_events.c.user_id, delayed_events.c.finalised_ms)

@@ -1,8 +1,9 @@
 """Events, their edges and relations, and the states before those that do not lie on the line of the log."""
 
-from sqlalchemy import Index, Table, text
+from sqlalchemy import Index, Table
 
 from homeserver.store.schema.columns import blob, number, small, string
+from homeserver.store.schema.indexes import partial_index
 from homeserver.store.schema.tables import METADATA
 
 events = Table(
@@ -34,12 +35,11 @@ events = Table(
 Index("ix_events_room_nid_ordering", events.c.room_nid, events.c.ordering)
 
 # The nearest event to a point in time.  Spec: client-server-api#get_matrixclientv1roomsroomidtimestamp_to_event
-Index(
+partial_index(
     "ix_events_room_nid_origin_server_ts",
     events.c.room_nid,
     events.c.origin_server_ts,
-    sqlite_where=text("ordering IS NOT NULL"),
-    postgresql_where=text("ordering IS NOT NULL"),
+    where="ordering IS NOT NULL",
 )
 
 # Only for events whose state before is not simply "as of just before its ordering".
@@ -92,12 +92,11 @@ relations = Table(
     number("ordering", nullable=True),
 )
 Index("ix_relations_relates_to", relations.c.relates_to, relations.c.rel_type, relations.c.ordering)
-Index(
+partial_index(
     "ix_relations_threads",
     relations.c.room_nid,
     relations.c.ordering,
-    sqlite_where=text("rel_type = 'm.thread'"),
-    postgresql_where=text("rel_type = 'm.thread'"),
+    where="rel_type = 'm.thread'",
 )
 
 # Redactions whose target is not here yet.

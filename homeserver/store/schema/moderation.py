@@ -4,9 +4,10 @@ Redactions that go on: of what relates to an event, and of what a member has sai
 Spec: proposals/3912, proposals/4293, proposals/2815
 """
 
-from sqlalchemy import Index, Table, text
+from sqlalchemy import Index, Table
 
 from homeserver.store.schema.columns import blob, number, string
+from homeserver.store.schema.indexes import partial_index
 from homeserver.store.schema.tables import METADATA
 
 # A redaction that is to take along what relates to its target.
@@ -24,11 +25,10 @@ relation_redactions = Table(
     number("place", nullable=True),
     sqlite_with_rowid=False,
 )
-Index(
+partial_index(
     "ix_relation_redactions_under_way",
     relation_redactions.c.room_nid,
-    sqlite_where=text("place IS NOT NULL"),
-    postgresql_where=text("place IS NOT NULL"),
+    where="place IS NOT NULL",
 )
 
 # Events that came after the redaction which is to take them along.
@@ -67,9 +67,8 @@ redacted_contents = Table(
     blob("pdu", nullable=True),
 )
 Index("ix_redacted_contents_sender", redacted_contents.c.sender)
-Index(
+partial_index(
     "ix_redacted_contents_redacted_ms",
     redacted_contents.c.redacted_ms,
-    sqlite_where=text("pdu IS NOT NULL"),
-    postgresql_where=text("pdu IS NOT NULL"),
+    where="pdu IS NOT NULL",
 )

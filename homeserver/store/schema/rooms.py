@@ -1,8 +1,9 @@
 """Rooms, and what is current in them."""
 
-from sqlalchemy import Index, Table, text
+from sqlalchemy import Index, Table
 
 from homeserver.store.schema.columns import flag, number, string
+from homeserver.store.schema.indexes import partial_index
 from homeserver.store.schema.tables import METADATA
 
 rooms = Table(
@@ -64,13 +65,12 @@ state_changes = Table(
 )
 Index("ix_state_changes_room_nid_position", state_changes.c.room_nid, state_changes.c.position)
 # The rooms of a user, local or not.
-Index(
+partial_index(
     "ix_state_changes_member",
     state_changes.c.state_key,
     state_changes.c.room_nid,
     state_changes.c.position,
-    sqlite_where=text("type = 'm.room.member'"),
-    postgresql_where=text("type = 'm.room.member'"),
+    where="type = 'm.room.member'",
 )
 
 # One row for each local user and room the user ever had to do with.

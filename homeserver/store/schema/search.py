@@ -6,10 +6,11 @@ A text is not kept a second time: SQLite has the words in a table of FTS5 withou
 
 from typing import Any
 
-from sqlalchemy import DDL, Column, Index, MetaData, String, Table, Text, event, text
+from sqlalchemy import DDL, Column, MetaData, String, Table, Text, event
 from sqlalchemy.types import UserDefinedType
 
 from homeserver.store.schema.columns import number, small, string
+from homeserver.store.schema.indexes import index_for_postgresql
 from homeserver.store.schema.tables import METADATA
 
 
@@ -38,12 +39,7 @@ search_documents = Table(
     # On PostgreSQL its words and its room; on SQLite NULL.
     Column("words", WORDS, nullable=True),
 )
-Index(
-    "ix_search_documents_words",
-    search_documents.c.words,
-    postgresql_using="gin",
-    sqlite_where=text("words IS NOT NULL"),
-)
+index_for_postgresql("ix_search_documents_words", search_documents.c.words, using="gin")
 
 # One row, once there is anything.
 search_upkeep = Table(

@@ -10,6 +10,7 @@ from twisted.trial.unittest import TestCase
 from homeserver.store.failures import Unavailable
 from homeserver.store.kinds import kind_of
 from homeserver.store.migrate import migrate
+from homeserver.store.schema.indexes import name_options
 from homeserver.store.settings import DatabaseSettings
 from tests.databases import SCHEMAS, each_database, fresh_settings
 
@@ -71,6 +72,7 @@ class MigrateTests(TestCase):
         migrate(migrated, SCHEMAS)
         connection = self.connect(created)
         for schema in SCHEMAS:
+            name_options(schema.metadata)
             schema.metadata.create_all(connection)
 
         self.assertEqual(catalog(connection), catalog(self.connect(migrated)))
