@@ -27,8 +27,6 @@ class Postgresql:
     before the lock was given and nothing is committed by others while it is held.  (A snapshot taken with the lock
     request, as REPEATABLE READ takes it, would be older than the lock, and each wait would end in a serialization
     failure.)
-
-    Statements are not prepared at the server: measured, a point read takes 144 µs prepared and 156 µs as it is.
     """
 
     inline = False

@@ -10,112 +10,42 @@ A prepared statement takes a plain ``Connection``; in a writing transaction it i
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
 from typing import Any, TypeAlias, cast
 
-from attrs import frozen
 from sqlalchemy import BindParameter, Column, Connection, Executable, Table, bindparam
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
-from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ClauseElement
-from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.visitors import iterate
 
-Row: TypeAlias = tuple[Any, ...]
-Conversion: TypeAlias = Callable[[Any], Any]
+from homeserver.store import statement_forms
+from homeserver.store.statement_forms import Conversion, Form, conversion_into, form_of
+
+Row: TypeAlias = statement_forms.Row
 
 IN_MAX = 512
 """Values that one statement looks up at once."""
 
 
-@frozen
-class _Form:
-    """A statement as one driver takes it."""
-
-    sql: str
-    names: tuple[str, ...]
-    constants: dict[str, Any]
-    into: tuple[Conversion | None, ...]
-    """What converts each parameter; all None on SQLite, mostly."""
-    out_of: tuple[tuple[int, Conversion], ...]
-    """The columns of an answer that are converted."""
-
-    def values(self, params: dict[str, Any]) -> Sequence[Any]:
-        if self.constants:
-            params = self.constants | params
-        return [
-            params[name] if convert is None else convert(params[name])
-            for name, convert in zip(self.names, self.into, strict=True)
-        ]
-
-    def converted(self, rows: list[Row]) -> list[Row]:
-        if not self.out_of:
-            return rows
-        return [self.converted_row(row) for row in rows]
-
-    def converted_row(self, row: Row) -> Row:
-        if not self.out_of:
-            return row
-        whole = list(row)
-        for index, convert in self.out_of:
-            whole[index] = convert(whole[index])
-        return tuple(whole)
-
-
-@cache
-def _dialect(name: str) -> Dialect:
-    # Positional parameters on both, so that rows are tuples all the way down.
-    if name == "sqlite":
-        return SQLiteDialect_pysqlite(paramstyle="qmark")
-    from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
-
-    return PGDialect_psycopg2(paramstyle="format")
-
-
-def _into(dialect: Dialect, kind: Any) -> Conversion | None:
-    return kind.dialect_impl(dialect).bind_processor(dialect)  # type: ignore[no-any-return]
-
-
-def _out_of(dialect: Dialect, kind: Any) -> Conversion | None:
-    return kind.dialect_impl(dialect).result_processor(dialect, None)  # type: ignore[no-any-return]
-
-
-def _form(statement: Executable, name: str) -> _Form:
-    dialect = _dialect(name)
-    assert isinstance(statement, ClauseElement)
-    compiled = statement.compile(dialect=dialect)
-    assert isinstance(compiled, SQLCompiler)
-    given = {key for key, bind in compiled.binds.items() if bind.required}
-    # Lists that are written out in the statement become as many parameters.
-    expanded = compiled.construct_expanded_state(dict.fromkeys(given))
-    types = {key: bind.type for key, bind in compiled.binds.items()}
-    for key, parts in expanded.parameter_expansion.items():
-        types.update(dict.fromkeys(parts, types[key]))
-    names = tuple(expanded.positiontup or ())
-    results = [(index, _out_of(dialect, entry.type)) for index, entry in enumerate(compiled._result_columns)]
-    return _Form(
-        sql=expanded.statement,
-        names=names,
-        constants={key: expanded.parameters[key] for key in names if key not in given},
-        into=tuple(_into(dialect, types[name]) for name in names),
-        out_of=tuple((index, convert) for index, convert in results if convert is not None),
-    )
-
-
 class Prepared:
     """One statement; its variables are ``bindparam``s, given by name at each call."""
 
-    __slots__ = ("_build", "_forms", "tables")
+    __slots__ = ("_build", "_forms", "_tables")
 
     def __init__(self, statement: Executable | Callable[[str], Executable]) -> None:
         """*statement*, or what builds it for ``"sqlite"`` and ``"postgresql"`` where the two differ."""
         self._build: Callable[[str], Executable] = (
             (lambda _: statement) if isinstance(statement, Executable) else statement
         )
-        self._forms: dict[str, _Form] = {}
-        self.tables = frozenset(_tables(self._build("sqlite")))
+        self._forms: dict[str, Form] = {}
+        self._tables: frozenset[str] | None = None
+
+    @property
+    def tables(self) -> frozenset[str]:
         """The names of the tables it reads or writes."""
+        # Looked for when they are first asked for: for all statements together it is a thirtieth of a start.
+        if self._tables is None:
+            self._tables = frozenset(_tables(self._build("sqlite")))
+        return self._tables
 
     def all(self, tx: Connection, /, **params: Any) -> list[Row]:
         """All rows of the answer."""
@@ -140,13 +70,17 @@ class Prepared:
         _, cursor = self._execute(tx, params)
         return cursor.rowcount  # type: ignore[no-any-return]
 
-    def _execute(self, tx: Connection, params: dict[str, Any]) -> tuple[_Form, Any]:
+    def _execute(self, tx: Connection, params: dict[str, Any]) -> tuple[Form, Any]:
         name = tx.dialect.name
         form = self._forms.get(name)
         if form is None:
-            form = self._forms[name] = _form(self._build(name), name)
-        cursor = tx.connection.dbapi_connection.cursor()  # type: ignore[union-attr]
-        cursor.execute(form.sql, form.values(params))
+            form = self._forms[name] = form_of(self._build(name), name)
+        driver: Any = tx.connection.dbapi_connection
+        cursor = driver.cursor()
+        if form.server is None:
+            cursor.execute(form.sql, form.values(params))
+        else:
+            driver.remembered.execute(cursor, form, form.server, params)
         return form, cursor
 
 
@@ -207,7 +141,7 @@ class Insertion:
         if form is None:
             names = ", ".join(f'"{column.name}"' for column in self.columns)
             marks = ", ".join(("?" if name == "sqlite" else "%s",) * len(self.columns))
-            found = [(index, _into(_dialect(name), column.type)) for index, column in enumerate(self.columns)]
+            found = [(index, conversion_into(name, column.type)) for index, column in enumerate(self.columns)]
             conversions = [(index, convert) for index, convert in found if convert is not None]
             form = f'INSERT INTO "{self.table.name}" ({names}) VALUES ', f"({marks})", conversions
             self._forms[name] = form

@@ -12,6 +12,7 @@ from psycopg2.extensions import cursor as DriverCursor
 
 from homeserver.store.connections import SeveralStatements
 from homeserver.store.fibers import WiredConnection
+from homeserver.store.remembered import Remembered
 
 _BEGIN: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; "
 # A connection that does not read lets everything pass; one that does is at one of these.
@@ -22,6 +23,10 @@ class SnapshotConnection(WiredConnection):
     """A connection whose statements between ``begin_read`` and ``end_read`` see one moment."""
 
     _stage = _FREE
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.remembered = Remembered()
 
     def begin_read(self, *, several: bool) -> None:
         """What is executed next sees one moment; more than one statement raises SeveralStatements unless *several*."""
