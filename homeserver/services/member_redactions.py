@@ -5,7 +5,7 @@ they came into the room, and also what arrives later.
 Spec: proposals/4293
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from attrs import define, field, frozen
@@ -39,8 +39,10 @@ BEGINNING: Final = Ordering(-(2**62))
 TIMELINE, ASIDE = "timeline", "aside"
 NAMES_MAX: Final = 100
 """So many changes of name in one stay are looked back through."""
-ROWS_FOR_ONE: Final = 20
-"""So many events of a timeline are passed over in the time that it takes to redact one."""
+ROWS_OF_ONE: Final = 4
+"""To redact an event takes about as long as to write so many rows."""
+PLACES_FOR_ROW: Final = 5
+"""So many events of others are passed over in the time that it takes to write a row."""
 
 
 @frozen
@@ -90,10 +92,9 @@ class MemberRedactions:
                 return {"events": 0}
             await work.step(_begin, room.nid, scope)
         version = entry.event.version
-        while work.place["phase"] == TIMELINE:
-            await work.step(self._timeline, room.nid, entry, version, work.place)
-        while not (await work.step(self._aside, room.nid, entry, version, work.place)).is_last:
-            pass
+        if work.place["phase"] == TIMELINE:
+            await work.repeat(self._timeline, work, room.nid, entry, version)
+        await work.repeat(self._aside, work, room.nid, entry, version)
         return {"events": work.done}
 
     async def _scope(self, room_nid: int, entry: TimelineEvent) -> _Scope | None:
@@ -124,26 +125,23 @@ class MemberRedactions:
         return {key: found[nid].event for key, nid in (nids or {}).items()}
 
     def _timeline(
-        self, tx: Write, rows: int, room_nid: int, entry: TimelineEvent, version: RoomVersion, place: JSONObject
+        self, tx: Write, rows: int, work: Work, room_nid: int, entry: TimelineEvent, version: RoomVersion
     ) -> Step:
-        target = UserID(entry.event.state_key or "")
+        place, target = work.place, UserID(entry.event.state_key or "")
         end = BEGINNING if entry.ordering is None else entry.ordering
-        part = stored.placed(tx.connection, room_nid, target, Ordering(_number(place)), end, rows * ROWS_FOR_ONE)
-        # Who speaks alone leaves nothing to pass over.
-        some = part.events[:rows]
-        upto: int | None = part.upto
-        if len(some) < len(part.events):
-            upto = some[-1].ordering
-        since = int(str(place["since"]))
-        said = [row for row in some if _is_since(tx.connection, room_nid, row, target, version, since)]
+        after, most = Ordering(_number(place)), max(rows // ROWS_OF_ONE, 1)
+        part = stored.placed(tx.connection, room_nid, target, after, end, most, rows * PLACES_FOR_ROW)
+        said = _said_since(tx.connection, room_nid, part.events, target, version, int(str(place["since"])))
         self._redact(tx, [revived(row, version) for row in said], entry.event_id)
-        then: JSONObject = {**place, "after": upto}
-        return Step(len(said), False, then if upto is not None else {**place, "phase": ASIDE, "after": place["since"]})
+        if part.upto is None:
+            return Step(len(said), True, {**place, "phase": ASIDE, "after": place["since"]})
+        return Step(len(said), False, {**place, "after": part.upto})
 
     def _aside(
-        self, tx: Write, rows: int, room_nid: int, entry: TimelineEvent, version: RoomVersion, place: JSONObject
+        self, tx: Write, rows: int, work: Work, room_nid: int, entry: TimelineEvent, version: RoomVersion
     ) -> Step:
-        part = stored.aside(tx.connection, room_nid, UserID(entry.event.state_key or ""), _number(place), rows)
+        place, target = work.place, UserID(entry.event.state_key or "")
+        part = stored.aside(tx.connection, room_nid, target, _number(place), max(rows // ROWS_OF_ONE, 1))
         self._redact(tx, [revived(row, version) for row in part.events], entry.event_id)
         if part.upto is None:
             return Step(len(part.events), True)
@@ -174,10 +172,12 @@ class FetchedMemberRedactions:
 
     def _redact(self, tx: Write, room_nid: int, entry: TimelineEvent) -> None:
         redaction = in_force(tx.connection, room_nid, entry.event.sender)
-        sender, version = entry.event.sender, entry.event.version
-        if redaction is None or not _is_since(tx.connection, room_nid, entry, sender, version, redaction.since_nid):
+        row = None if redaction is None else events.by_nid(tx.connection, entry.nid)
+        if redaction is None or row is None:
             return
-        carry_out(tx, self.redactions.of_event(entry, redaction.event_id))
+        sender, version = entry.event.sender, entry.event.version
+        if _said_since(tx.connection, room_nid, (row,), sender, version, redaction.since_nid):
+            carry_out(tx, self.redactions.of_event(entry, redaction.event_id))
 
 
 def in_force(tx: Snapshot, room_nid: int, user_id: UserID) -> MemberRedaction | None:
@@ -225,14 +225,23 @@ def _is_join(row: StoredEvent, user_id: UserID, version: RoomVersion) -> bool:
     return stored_event(load_json(row.pdu), version, row.event_id).membership == "join"
 
 
-def _is_since(
-    tx: Snapshot, room_nid: int, row: StoredEvent | TimelineEvent, who: UserID, version: RoomVersion, nid: int
-) -> bool:
-    """Whether the event was sent in the stay that began with one."""
-    ordering = None if row.ordering is None else Ordering(row.ordering)
-    key = (state.MEMBER, who)
-    member = (states_at.entries_before(tx, room_nid, row.nid, ordering, (key,)) or {}).get(key)
-    return member is not None and came_by(tx, member, who, version) == nid
+def _said_since(
+    tx: Snapshot, room_nid: int, rows: Iterable[StoredEvent], user_id: UserID, version: RoomVersion, since_nid: int
+) -> list[StoredEvent]:
+    """Those of the user's events that were sent in the stay that began with one."""
+    key = (state.MEMBER, user_id)
+    stays: dict[int, int] = {}
+    said: list[StoredEvent] = []
+    for row in rows:
+        ordering = None if row.ordering is None else Ordering(row.ordering)
+        member = (states_at.entries_before(tx, room_nid, row.nid, ordering, (key,)) or {}).get(key)
+        if member is None:
+            continue
+        if member not in stays:
+            stays[member] = came_by(tx, member, user_id, version)
+        if stays[member] == since_nid:
+            said.append(row)
+    return said
 
 
 def _number(place: JSONObject) -> int:

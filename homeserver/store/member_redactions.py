@@ -62,6 +62,7 @@ _PLACED = Prepared(
         e.c.redacted_by.is_(None),
     )
     .order_by(e.c.ordering)
+    .limit(bindparam("most"))
 )
 _ASIDE = Prepared(
     select(e)
@@ -97,12 +98,17 @@ def of_user(tx: Connection, room_nid: int, user_id: UserID) -> MemberRedaction |
     return None if row is None else MemberRedaction(*tuple(row))
 
 
-def placed(tx: Connection, room_nid: int, user_id: UserID, after: Ordering, before: Ordering, most: int) -> Part:
-    """The user's events among the next *most* of the room's timeline, at places between the two."""
-    row = _PLACES.first(tx, room_nid=room_nid, after=after, before=before, most=most)
+def placed(
+    tx: Connection, room_nid: int, user_id: UserID, after: Ordering, before: Ordering, most: int, looked_at: int
+) -> Part:
+    """At most *most* of the user's events among the next *looked_at* of the room's timeline, between two places."""
+    row = _PLACES.first(tx, room_nid=room_nid, after=after, before=before, most=looked_at)
     end = before if row is None else row[0]
-    rows = _PLACED.all(tx, room_nid=room_nid, after=after, before=end, who=user_id)
-    return Part([stored_event_of(each) for each in rows], None if row is None else end - 1)
+    rows = _PLACED.all(tx, room_nid=room_nid, after=after, before=end, who=user_id, most=most)
+    found = [stored_event_of(each) for each in rows]
+    if len(found) == most:
+        return Part(found, found[-1].ordering)
+    return Part(found, None if row is None else end - 1)
 
 
 def aside(tx: Connection, room_nid: int, user_id: UserID, after: int, most: int) -> Part:
