@@ -21,6 +21,7 @@ from homeserver.core.timeline import Ordering, TimelineEvent, ordering_at
 from homeserver.services.callers import Caller
 from homeserver.services.client_events import ClientEvents
 from homeserver.services.clock import Clock, now_ms
+from homeserver.services.invite_rules import judge_invite
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.log_tail import LogTail
 from homeserver.services.memberships import Memberships
@@ -130,6 +131,20 @@ class Notifications:
                 if len(found) == limit:
                     return found
             await pace.step()
+        return found
+
+    async def invites(self, user_id: UserID, limit: int) -> list[Notified]:
+        """At most *limit* invites that wait for the user's answer, and that the user's rules tell of; newest first."""
+        rows = [row for row in (await self.memberships.of(user_id)).rows.values() if row.membership == "invite"]
+        rows.sort(key=lambda row: row.position, reverse=True)
+        invites = await self.known.by_nids([row.event_nid for row in rows[:limit] if row.event_nid is not None])
+        found = []
+        for row in rows[:limit]:
+            invite = None if row.event_nid is None else invites.get(row.event_nid)
+            if invite is not None:
+                actions = await judge_invite(self.owners, self.pushed, row, invite, self.tail.head)
+                if actions.notify:
+                    found.append(Notified(row, invite.event, ordering_at(row.position), actions))
         return found
 
     async def _notable(

@@ -52,11 +52,22 @@ class RoomDigest:
 
 
 @frozen
+class Invite:
+    """An invite to a room that waits for an answer."""
+
+    sender: str
+    room_name: str | None
+    """None: the room shows no name."""
+    link: str
+
+
+@frozen
 class Digest:
-    """What is unread, the room where something was said last first."""
+    """What is unread, the room where something was said last first; and invites, the newest first."""
 
     rooms: Sequence[RoomDigest]
     more_rooms: int = 0
+    invites: Sequence[Invite] = ()
 
     @property
     def messages(self) -> int:

@@ -8,7 +8,7 @@ from attrs import define, frozen
 
 from homeserver.core.events import Event
 from homeserver.core.identifiers import ServerName, UserID
-from homeserver.core.mail.digests import Digest, Line, RoomDigest
+from homeserver.core.mail.digests import Digest, Invite, Line, RoomDigest
 from homeserver.core.timeline import Ordering
 from homeserver.services.log_tail import LogTail
 from homeserver.services.mail.room_names import RoomNames
@@ -19,6 +19,8 @@ from homeserver.store.digests import StoredDigest
 LOOKED_AT_MAX: Final = 200
 """Unread messages that are counted."""
 ROOMS_MAX: Final = 12
+INVITES_MAX: Final = 20
+"""The newest."""
 LINES_MAX: Final = 6
 """Of one room: the newest."""
 TEXT_CHARACTERS_MAX: Final = 500
@@ -46,18 +48,24 @@ class DigestContents:
     async def of(self, stored: StoredDigest) -> Contents | None:
         """What there is to tell; None: nothing that was not told before is unread."""
         unread = await self.notifications.unread(stored.user_id, LOOKED_AT_MAX)
+        invites = await self.notifications.invites(stored.user_id, INVITES_MAX)
         news = [each for each in unread if each.ordering > stored.told_upto]
-        if not news:
+        new_invites = [each for each in invites if each.ordering > stored.told_upto]
+        if not news and not new_invites:
             return None
         rooms: dict[str, list[Notified]] = {}
         for each in news:
             rooms.setdefault(each.row.room_id, []).append(each)
         told = [await self._room(of_room) for of_room in list(rooms.values())[:ROOMS_MAX]]
         return Contents(
-            Digest(told, max(0, len(rooms) - ROOMS_MAX)),
-            news[0].ordering,
-            stored.sent_ms is None or len(news) == len(unread),
+            Digest(told, max(0, len(rooms) - ROOMS_MAX), [await self._invite(each) for each in new_invites]),
+            max(each.ordering for each in (*news[:1], *new_invites)),
+            stored.sent_ms is None or len(news) + len(new_invites) == len(unread) + len(invites),
         )
+
+    async def _invite(self, invite: Notified) -> Invite:
+        sender, name = await self.names.of_invite(invite.row)
+        return Invite(sender, name, self._link(invite.row.room_id))
 
     async def _room(self, news: Sequence[Notified]) -> RoomDigest:
         """*news*: of one room, the newest first."""

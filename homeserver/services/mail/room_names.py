@@ -16,6 +16,7 @@ from homeserver.core.log import Position
 from homeserver.core.mail.letters import one_line
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.summaries import Summaries
+from homeserver.services.sync.stripped import stripped_state
 from homeserver.store import windows
 from homeserver.store.database import Database
 from homeserver.store.memberships import Membership
@@ -45,6 +46,17 @@ class RoomNames:
             return "An empty room"
         names = await self.of_users(row.room_nid, heroes, upto)
         return one_line(", ".join(names[hero] for hero in heroes), NAME_CHARACTERS_MAX)
+
+    async def of_invite(self, row: Membership) -> tuple[str, str | None]:
+        """Who invites, and to what, as far as the invite shows it."""
+        shown = await stripped_state(self.database, self.known, row)
+        contents: dict[object, JSON] = {
+            (each.get("type"), each.get("state_key")): each.get("content") for each in shown if isinstance(each, dict)
+        }
+        sender = _text(contents.get((MEMBER, row.sender)), "displayname")
+        name = _text(contents.get(_NAME), "name") or _text(contents.get(_ALIAS), "alias")
+        # A name alone may be anybody's.
+        return row.sender if sender is None else f"{sender} ({row.sender})", name
 
     async def of_users(self, room_nid: int, users: Collection[UserID], upto: Position) -> Mapping[UserID, str]:
         """What each is called in the room; who has no name there is called by their ID."""

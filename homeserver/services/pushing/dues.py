@@ -9,11 +9,9 @@ from attrs import define, field, frozen
 
 from homeserver.core.identifiers import RoomID, UserID
 from homeserver.core.log import EVENT, MEMBERSHIP, RECEIPT, LogEntry, Position
-from homeserver.core.power_levels import power_levels_of
-from homeserver.core.push_rules.conditions import PushedEvent
 from homeserver.core.push_rules.evaluation import Actions
-from homeserver.core.timeline import TimelineEvent
 from homeserver.services.clock import Clock
+from homeserver.services.invite_rules import judge_invite
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.log_tail import LogTail
 from homeserver.services.memberships import Memberships
@@ -124,17 +122,11 @@ class Dues:
                 yield Due(user_id, position)
             elif row.event_nid is not None:
                 invite = (await self.known.by_nids((row.event_nid,))).get(row.event_nid)
-                actions = None if invite is None else await self._judge_invite(row, invite)
-                if actions is not None and actions.notify:
+                if invite is None:
+                    continue
+                actions = await judge_invite(self.owners, self.pushed, row, invite, self.tail.head)
+                if actions.notify:
                     yield Due(user_id, position, room_nid, row.event_nid, actions)
-
-    async def _judge_invite(self, row: Membership, invite: TimelineEvent) -> Actions:
-        if invite.ordering is not None:
-            pushed = (await self.pushed.of(row.room_nid, invite, self.tail.head)).event
-        else:
-            # Of a room that is not here neither members nor levels are known.
-            pushed = PushedEvent(invite.event, 0, power_levels_of({}, invite.event.version))
-        return (await self.owners.of(row)).judge(invite, pushed)
 
     async def _was_joined(self, row: Membership, position: Position) -> bool:
         if row.position < position:

@@ -161,6 +161,37 @@ class DigestTests(DatabaseCase):
         self.assertNotIn("number 2", text)
         self.assertIn("number 8", text)
 
+    async def test_invites_are_told(self) -> None:
+        """By whom and to what, once, until they are answered; markup is but text."""
+        garden = await self.sync.new_room(DAVE, name="Garden <script>")
+        await self.sync.member(garden, ALICE, "invite", sender=DAVE)
+        await self.settled()
+        await self.pass_time(WAIT + 60)
+        message = self.postbox.newest(ADDRESS)
+        await self.pass_time(4 * WAIT)
+
+        self.assertEqual(1, self.count)
+        self.assertEqual(f"{DAVE} invited you (Folkmoot)", message["subject"])
+        text, html = body_of(message), body_of(message, "html")
+        self.assertIn(f"{DAVE} invited you to Garden <script>:\nhttps://matrix.to/#/!", text)
+        self.assertIn("Garden &lt;script&gt;", html)
+        await self.say("hello")
+        await self.pass_time(3 * WAIT)
+        later = self.postbox.newest(ADDRESS)
+        self.assertEqual("Unread in Tea <&> Cake (Folkmoot)", later["subject"])
+        self.assertNotIn("Garden", body_of(later))
+
+    async def test_an_invite_that_was_answered_is_not_told(self) -> None:
+        """Who is in the room knows of it."""
+        garden = await self.sync.new_room(DAVE)
+        await self.sync.member(garden, ALICE, "invite", sender=DAVE)
+        await self.settled()
+        await self.sync.join(garden, ALICE)
+        await self.settled()
+        await self.pass_time(3 * WAIT)
+
+        self.assertEqual(0, self.count)
+
     async def test_what_is_said_may_be_left_out(self) -> None:
         """Where the settings say so, as with what is encrypted."""
         settings = evolve(SETTINGS, digests_include_content=False, client_url="https://chat.example/")
