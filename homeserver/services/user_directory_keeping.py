@@ -92,6 +92,9 @@ class UserDirectoryKeeping:
                 await self._refresh(await self.database.scan(named_users.concerned, entries))
                 upto = entries[-1].position
             await self.database.write(cursors.advance, CONSUMER, upto)
+            if upto >= head:
+                # What has come since waits for its turn: while much happens this would never end.
+                return True
 
     async def _fill(self) -> bool:
         """All who are known already are in the directory; False: stopped before."""

@@ -94,6 +94,8 @@ class SearchIndexing:
         """The same to the end, with all that has to be done before and after; False: that is another process's work."""
         if not self.settings.enabled:
             return await self._switch_off()
+        # What comes after that waits for its turn: while much happens this would never end.
+        end = await self.database.read(log.head)
         while self._running:
             now = now_ms(self.clock)
             position = await self.database.write(_hold, self.holder, now, now + int(LEASE_SECONDS * 1000))
@@ -104,10 +106,9 @@ class SearchIndexing:
                     return True
                 await self.database.write(_advance, UNUSABLE, BEGINNING)
                 continue
-            head = await self.database.read(log.head)
-            if position >= head:
+            if position >= end:
                 break
-            await self._steps(position, head)
+            await self._steps(position, end)
         await self._rewrite()
         return True
 
