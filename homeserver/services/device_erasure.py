@@ -5,9 +5,9 @@ from collections.abc import Collection, Sequence
 from attrs import frozen
 
 from homeserver.core.identifiers import DeviceID, UserID
-from homeserver.core.log import DEVICE_LIST, PUSHERS
+from homeserver.core.log import ACCOUNT, DEVICE_LIST, PUSHERS
 from homeserver.services.ports import DeviceBelongings
-from homeserver.store import access_tokens, devices, pushers, refresh_tokens
+from homeserver.store import access_tokens, devices, login_tokens, pushers, refresh_tokens
 from homeserver.store.write import Write
 
 
@@ -34,12 +34,15 @@ class DeviceErasure:
         tx.log(DEVICE_LIST, user_id)
 
     def erase_others(self, tx: Write, user_id: UserID, keep: DeviceID | None) -> None:
-        """All devices of the user but one are gone."""
+        """All devices of the user but one are gone, and every other way to a session that was opened before."""
         self.erase(tx, user_id, [each for each in devices.ids_of(tx.connection, user_id) if each != keep])
+        login_tokens.delete_of_user(tx, user_id)
+        if access_tokens.delete_without_device(tx, user_id):
+            # Every process hears of it, as it does of devices.
+            tx.log(ACCOUNT, user_id)
 
     def erase_all(self, tx: Write, user_id: UserID) -> None:
         """All devices of the user are gone, and every token."""
         self.erase_others(tx, user_id, None)
-        # Some tokens have no device.
         access_tokens.delete_of_user(tx, user_id)
         refresh_tokens.delete_of_user(tx, user_id)

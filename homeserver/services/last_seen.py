@@ -29,6 +29,9 @@ ADDRESS_CHARACTERS_MAX: Final = 64
 AGENT_CHARACTERS_MAX: Final = 256
 
 
+_NOWHERE: Final = RequestInfo("", "")
+
+
 @frozen
 class _Seen:
     at_ms: int
@@ -41,6 +44,8 @@ class LastSeen:
 
     database: Database
     clock: Clock
+    keeps_addresses: bool = True
+    """False: only when they were seen, not from where nor by which client."""
     _seen: dict[tuple[UserID, DeviceID], _Seen] = field(init=False, factory=dict)
     _next_write: Delayed | None = field(init=False, default=None)
 
@@ -48,7 +53,7 @@ class LastSeen:
         """The caller's device was here *now*."""
         if caller.device_id is None:
             return
-        self._seen[caller.user_id, caller.device_id] = _Seen(now, info)
+        self._seen[caller.user_id, caller.device_id] = _Seen(now, info if self.keeps_addresses else _NOWHERE)
         if len(self._seen) >= DEVICES_MAX:
             self._write_now()
         elif self._next_write is None:
@@ -75,5 +80,6 @@ class LastSeen:
 
 def _write(tx: Write, seen: dict[tuple[UserID, DeviceID], _Seen]) -> None:
     for (user_id, device_id), last in seen.items():
-        address = last.info.client_ip[:ADDRESS_CHARACTERS_MAX]
-        devices.set_last_seen(tx, user_id, device_id, last.at_ms, address, last.info.user_agent[:AGENT_CHARACTERS_MAX])
+        address = last.info.client_ip[:ADDRESS_CHARACTERS_MAX] or None
+        agent = last.info.user_agent[:AGENT_CHARACTERS_MAX] or None
+        devices.set_last_seen(tx, user_id, device_id, last.at_ms, address, agent)

@@ -31,6 +31,8 @@ class SessionSettings:
     """The life of an access token whose client can refresh it."""
     access_token_seconds: float | None = field(default=None, validator=validators.optional(validators.gt(0)))
     """The life of an access token whose client cannot; unset: it does not expire."""
+    keep_addresses: bool = True
+    """Whether it is kept, for users and administrators, from which address and by which client a device came last."""
 
 
 @frozen

@@ -79,6 +79,7 @@ _INSERT = Prepared(
 _OWN = access_tokens.c.user_id == bindparam("user")
 _DELETE_OF_DEVICE = Prepared(delete(access_tokens).where(and_(_OWN, access_tokens.c.device_id == bindparam("device"))))
 _DELETE_ONE = Prepared(delete(access_tokens).where(access_tokens.c.token_hash == bindparam("token_hash")))
+_DELETE_WITHOUT_DEVICE = Prepared(delete(access_tokens).where(access_tokens.c.device_id.is_(None), _OWN))
 _DELETE_EXPIRED = Prepared(
     delete(access_tokens).where(
         access_tokens.c.device_id.is_(None), access_tokens.c.expires_ms < bindparam("now"), _OWN
@@ -133,3 +134,8 @@ def delete_one(tx: Write, token_hash: TokenHash) -> None:
 def delete_expired(tx: Write, user_id: UserID, now_ms: int) -> None:
     """Tokens of the user that have no device, and expired before then, are gone."""
     tx.run(_DELETE_EXPIRED, user=user_id, now=now_ms)
+
+
+def delete_without_device(tx: Write, user_id: UserID) -> int:
+    """Tokens of the user that have no device are not good any more; says how many there were."""
+    return tx.run(_DELETE_WITHOUT_DEVICE, user=user_id)

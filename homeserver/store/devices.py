@@ -86,8 +86,10 @@ def set_display_name(tx: Write, user_id: UserID, device_id: DeviceID, display_na
     tx.run(_RENAME, user=user_id, device=device_id, name=display_name)
 
 
-def set_last_seen(tx: Write, user_id: UserID, device_id: DeviceID, at_ms: int, ip: str, agent: str) -> None:
-    """The device, if it is still there, was here then."""
+def set_last_seen(
+    tx: Write, user_id: UserID, device_id: DeviceID, at_ms: int, ip: str | None, agent: str | None
+) -> None:
+    """The device, if it is still there, was here then; None: nobody knows from where."""
     tx.run(_SEEN, user=user_id, device=device_id, at=at_ms, ip=ip, agent=agent)
 
 

@@ -18,6 +18,7 @@ _TAKE = Prepared(
     .where(login_tokens.c.token_hash == bindparam("this"))
     .returning(login_tokens.c.user_id, login_tokens.c.expires_ms)
 )
+_DELETE_OF_USER = Prepared(delete(login_tokens).where(login_tokens.c.user_id == bindparam("user")))
 _DELETE_EXPIRED = Prepared(delete(login_tokens).where(login_tokens.c.expires_ms <= bindparam("now")))
 
 
@@ -31,3 +32,8 @@ def take(tx: Write, token_hash: TokenHash, now_ms: int) -> UserID | None:
     """Whose token it was; it is used up.  None when it was none, or has expired."""
     row = tx.first(_TAKE, this=token_hash)
     return UserID(row[0]) if row is not None and now_ms < row[1] else None
+
+
+def delete_of_user(tx: Write, user_id: UserID) -> None:
+    """Nobody logs in with a token that was made for the user."""
+    tx.run(_DELETE_OF_USER, user=user_id)

@@ -2,7 +2,10 @@
 
 from typing import Any
 
+from homeserver.core.identifiers import UserID
+from homeserver.core.tokens import hash_of
 from homeserver.services.login_failures import LoginFailureSettings
+from homeserver.store import access_tokens
 from tests.accounts import PASSWORD, Accounts, by_password
 from tests.client import Client, Response
 from tests.databases import DatabaseCase
@@ -156,3 +159,46 @@ class LoginTests(DatabaseCase):
             unknown = await self.client.signed_in("strange").post(path, {})
             self.assertEqual((401, "M_MISSING_TOKEN"), (missing.status, missing.errcode))
             self.assertEqual((401, "M_UNKNOWN_TOKEN"), (unknown.status, unknown.errcode))
+
+    async def change_password(self, new: str, **more: Any) -> Response:
+        body = {"new_password": new, "auth": by_password("alice"), **more}
+        return await self.alice.post("/_matrix/client/v3/account/password", body)
+
+    async def a_login_token(self) -> str:
+        made = await self.alice.post(GET_TOKEN, {"auth": by_password("alice")})
+        return str(made.json["login_token"])
+
+    async def test_logging_out_everywhere_ends_tokens_that_were_not_used_yet(self) -> None:
+        """Whoever made one with a session that is over does not come back by it."""
+        token = await self.a_login_token()
+        await self.alice.post(f"{LOGOUT}/all", {})
+        late = await self.client.post(LOGIN, {"type": "m.login.token", "token": token})
+
+        self.assertEqual((403, "M_FORBIDDEN"), (late.status, late.errcode))
+
+    async def test_a_new_password_ends_every_other_way_in(self) -> None:
+        """Devices, tokens without one and tokens to log in with; the caller stays, and all do if that is said."""
+        other = self.client.signed_in((await self.log_in()).json["access_token"])
+        now = int(self.accounts.clock.seconds() * 1000)
+        await self.database.write(
+            access_tokens.insert_token, hash_of("acting"), UserID("@alice:localhost"), None, now + 10**6, None, now
+        )
+        acting, token = self.client.signed_in("acting"), await self.a_login_token()
+        self.assertEqual(200, (await self.change_password("something 8 new", logout_devices=False)).status)
+        self.assertEqual([200] * 3, [(await each.get(WHOAMI)).status for each in (self.alice, other, acting)])
+        body = {"new_password": PASSWORD, "auth": by_password("alice", "something 8 new")}
+        self.assertEqual(200, (await self.alice.post("/_matrix/client/v3/account/password", body)).status)
+
+        self.assertEqual([200, 401, 401], [(await each.get(WHOAMI)).status for each in (self.alice, other, acting)])
+        self.assertEqual(403, (await self.client.post(LOGIN, {"type": "m.login.token", "token": token})).status)
+
+    async def test_addresses_may_be_left_out(self) -> None:
+        """Then nobody is told from where a device came, only when."""
+        for keeps, shown in ((True, "192.0.2.1"), (False, None)):
+            self.accounts.last_seen.keeps_addresses = keeps
+            await self.alice.get(WHOAMI)
+            await self.accounts.last_seen.flush()
+            (device,) = (await self.alice.get("/_matrix/client/v3/devices")).json["devices"]
+
+            self.assertEqual(shown, device.get("last_seen_ip"))
+            self.assertIsNotNone(device["last_seen_ts"])
