@@ -112,6 +112,21 @@ def make_admin(name: str, file: Path | None) -> None:
     click.echo(f"{bootstrap.make_admin(settings, name)} administers the server.")
 
 
+@main.command("rotate-key")
+@click.option("--config", "file", type=SETTINGS_FILE, help="The settings file of the server. Without it: the defaults.")
+def rotate_key(file: Path | None) -> None:
+    """
+    Sign with a new key, and keep the old one to be checked by.
+
+    It is to be run on the server's own machine, and holds from the server's next start: other servers are then told of
+    both keys, so that what the old one signed stays good.
+    """
+    settings = _settings(file)
+    from scripts.administration import key_rotation
+
+    click.echo(f"From its next start {settings.server_name} signs with {key_rotation.rotate_key(settings)}.")
+
+
 main.add_command(admin)
 
 

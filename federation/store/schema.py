@@ -81,46 +81,6 @@ outbox_transactions = Table(
     string("edus"),
 )
 
-# Transactions of other servers that were answered: the same answer again when they are sent again.
-inbox_transactions = Table(
-    "inbox_transactions",
-    METADATA,
-    string("origin", primary_key=True),
-    string("txn_id", primary_key=True),
-    # JSON
-    string("response"),
-    number("received_ms"),
-    sqlite_with_rowid=False,
-)
-Index("ix_inbox_transactions_received_ms", inbox_transactions.c.received_ms)
-
-# PDUs that were accepted from a transaction and are not worked in yet.
-pending_pdus = Table(
-    "pending_pdus",
-    METADATA,
-    number("nid", primary_key=True),
-    string("room_id"),
-    string("event_id"),
-    string("origin"),
-    blob("pdu"),
-    number("received_ms"),
-)
-Index("ix_pending_pdus_room_id", pending_pdus.c.room_id, pending_pdus.c.nid)
-Index("ix_pending_pdus_event_id", pending_pdus.c.event_id)
-
-# Joins half done: whom to ask for the rest of the state.
-partial_joins = Table(
-    "partial_joins",
-    METADATA,
-    number("room_nid", primary_key=True, autoincrement=False),
-    string("joined_via"),
-    # JSON: a list of server names.
-    string("servers"),
-    string("join_event_id"),
-    number("begun_ms"),
-    sqlite_with_rowid=False,
-)
-
 # Servers that came into a room, or were away for long, and have not been sent what is sticky there.
 sticky_pushes = Table(
     "sticky_pushes",
@@ -131,4 +91,4 @@ sticky_pushes = Table(
 )
 Index("ix_sticky_pushes_room_id", sticky_pushes.c.room_id)
 
-SCHEMA: Final = Schema("federation", METADATA, "federation.store.migrations", "federation_0003")
+SCHEMA: Final = Schema("federation", METADATA, "federation.store.migrations", "federation_0004")

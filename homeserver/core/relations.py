@@ -61,15 +61,6 @@ def relation_of(content: Mapping[str, JSON]) -> Relation | None:
     )
 
 
-def reply_target_of(content: Mapping[str, JSON]) -> EventID | None:
-    """The event that this one answers; None for a thread's stand-in reply too.  Spec: client-server-api#rich-replies"""
-    relates_to = content.get("m.relates_to")
-    if not isinstance(relates_to, dict) or relates_to.get("is_falling_back") is True:
-        return None
-    reply = relates_to.get("m.in_reply_to")
-    return _event_id_of(reply.get("event_id")) if isinstance(reply, dict) else None
-
-
 def _event_id_of(value: JSON) -> EventID | None:
     try:
         return parse_event_id(value)

@@ -1,6 +1,6 @@
 """Which rooms an administrator looks for."""
 
-from typing import Final, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from attrs import frozen
 
@@ -19,7 +19,6 @@ RoomOrder: TypeAlias = Literal[
     "join_rule",
     "public",
 ]
-ORDERS: Final[tuple[str, ...]] = RoomOrder.__args__  # type: ignore[attr-defined]
 
 
 @frozen

@@ -39,8 +39,8 @@ class Creating:
         *appservice_id*: of the application service that speaks for the creator.
 
         Raises AliasTaken, Exclusive; InvalidRoomState for what the request's own power levels refuse; NotFound for an
-        invited user that does not exist, InviteBlocked for one of this server who does not want that; Malformed.  What other servers
-        refuse is raised when the room is there, and all others are invited.
+        invited user that does not exist, InviteBlocked for one of this server who does not want that; Malformed.  What
+        other servers refuse is raised when the room is there, and all others are invited.
         """
         content = await self.member_content.of(request.creator, "join")
         await self.inviting.require_accounts(request.invited)

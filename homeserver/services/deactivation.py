@@ -69,7 +69,7 @@ class Deactivation:
         return self.bindings is None or await self.bindings.unbind_all(user_id, id_server)
 
     async def begin(self, user_id: UserID, *, erase: bool) -> None:
-        """Nobody logs in to the account any more; that it is in no room is still to come (``leave_all``, or a start)."""
+        """Nobody logs in to the account any more; that it is in no room is to come (``leave_all``, or a start)."""
         await self.database.write(self._write, user_id, erase)
         self.sessions.forget(user_id)
 

@@ -191,15 +191,11 @@ def orderings_below(tx: Connection, room_nid: int, before: int, limit: int) -> l
     return [row[0] for row in _BELOW.all(tx, room_nid=room_nid, before=before, limit=limit)]
 
 
-def nearest_in_time(tx: Connection, room_nid: int, ts: int, *, forward: bool) -> StoredEvent | None:
-    """
-    The event of the timeline closest to *ts* (milliseconds), at or after it, or at or before it; None: there is none.
-    """
-    return next(iter(near_in_time(tx, room_nid, ts, forward=forward, limit=1)), None)
-
-
 def near_in_time(tx: Connection, room_nid: int, ts: int, *, forward: bool, limit: int) -> list[StoredEvent]:
-    """The same for the *limit* closest, the closest first."""
+    """
+    The *limit* events of the timeline closest to *ts* (milliseconds), the closest first: those at or after it, or those
+    at or before it.
+    """
     rows = (_AFTER_TIME if forward else _BEFORE_TIME).all(tx, room_nid=room_nid, ts=ts, limit=limit)
     return [stored_event_of(row) for row in rows]
 

@@ -16,7 +16,6 @@ RUNNING: Final = "running"
 DONE: Final = "done"
 FAILED: Final = "failed"
 CANCELLED: Final = "cancelled"
-STATES: Final = (QUEUED, RUNNING, DONE, FAILED, CANCELLED)
 
 
 @frozen

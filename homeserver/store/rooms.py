@@ -28,8 +28,6 @@ class Room:
     is_public: bool
     """Listed in the published directory."""
     creator: UserID | None
-    partial_state: str | None
-    """JSON of what is known while a join is half done; None: the state is whole."""
     blocked: bool
 
 
@@ -48,7 +46,6 @@ _WITH_HISTORY_AFTER = Prepared(
     .order_by(rooms.c.nid)
     .limit(bindparam("limit"))
 )
-_PARTIAL = Prepared(_select().where(rooms.c.partial_state.is_not(None)).order_by(rooms.c.nid))
 _INSERT = Prepared(
     insert(rooms)
     .values(
@@ -74,9 +71,6 @@ _SET_VERSION = Prepared(
 _SET_JOINED = Prepared(update(rooms).where(rooms.c.nid == bindparam("room_nid")).values(joined=bindparam("value")))
 _SET_PUBLIC = Prepared(update(rooms).where(rooms.c.nid == bindparam("room_nid")).values(is_public=bindparam("value")))
 _SET_BLOCKED = Prepared(update(rooms).where(rooms.c.nid == bindparam("room_nid")).values(blocked=bindparam("value")))
-_SET_PARTIAL = Prepared(
-    update(rooms).where(rooms.c.nid == bindparam("room_nid")).values(partial_state=bindparam("value"))
-)
 
 
 def by_id(tx: Connection, room_id: RoomID) -> Room | None:
@@ -109,11 +103,6 @@ def joined(tx: Connection) -> list[Room]:
 def with_history_after(tx: Connection, after: int, limit: int) -> list[Room]:
     """The first *limit* rooms after a number that this server has, or had, part in."""
     return [_room(row) for row in _WITH_HISTORY_AFTER.all(tx, after=after, limit=limit)]
-
-
-def partial(tx: Connection) -> list[Room]:
-    """The rooms whose join is half done."""
-    return [_room(row) for row in _PARTIAL.all(tx)]
 
 
 def insert_room(tx: Write, room_id: RoomID, version: str | None, creator: UserID | None) -> int:
@@ -153,13 +142,8 @@ def set_blocked(tx: Write, nid: int, value: bool) -> None:
     tx.run(_SET_BLOCKED, room_nid=nid, value=value)
 
 
-def set_partial_state(tx: Write, nid: int, value: str | None) -> None:
-    """What is known of a join half done (JSON), or None: the state is whole."""
-    tx.run(_SET_PARTIAL, room_nid=nid, value=value)
-
-
 def _room(row: Row) -> Room:
-    nid, room_id, version, generation, extremities, is_joined, is_public, creator, partial_state, blocked = row
+    nid, room_id, version, generation, extremities, is_joined, is_public, creator, blocked = row
     return Room(
         nid=nid,
         room_id=room_id,
@@ -169,6 +153,5 @@ def _room(row: Row) -> Room:
         joined=is_joined,
         is_public=is_public,
         creator=creator,
-        partial_state=partial_state,
         blocked=blocked,
     )

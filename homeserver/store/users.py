@@ -72,7 +72,6 @@ _REACTIVATE = Prepared(
     .where(_THIS, users.c.deactivated)
     .values(deactivated=False, erased=False, is_admin=False, password_hash=bindparam("password_hash"))
 )
-_ANY_ADMIN = Prepared(select(users.c.user_id).where(users.c.is_admin, ~users.c.deactivated).limit(1))
 _m = memberships.c.membership
 _IN_A_ROOM = select(memberships.c.user_id).where(or_(_m == "join", _m == "invite", _m == "knock"))
 _DEACTIVATED_IN_ROOMS = Prepared(
@@ -155,11 +154,6 @@ def set_suspended(tx: Write, user_id: UserID, *, suspended: bool) -> None:
 def set_user_type(tx: Write, user_id: UserID, user_type: str | None) -> None:
     """What administrators call accounts of this kind."""
     tx.run(_SET_TYPE, who=user_id, what=user_type)
-
-
-def has_admin(tx: Connection) -> bool:
-    """Whether anybody administers this server."""
-    return _ANY_ADMIN.first(tx) is not None
 
 
 def deactivated_in_rooms(tx: Connection) -> list[UserID]:

@@ -44,7 +44,6 @@ _VALIDATE = Prepared(
 _NOTE_SENT = Prepared(update(v).where(v.c.sid == bindparam("this")).values(send_attempt=bindparam("attempt")))
 _TAKE = Prepared(delete(v).where(v.c.sid == bindparam("this"), v.c.validated_ms.is_not(None)))
 _DELETE_EXPIRED = Prepared(delete(v).where(v.c.expires_ms <= bindparam("now")))
-_DELETE_OF_ADDRESS = Prepared(delete(v).where(v.c.address == bindparam("where")))
 
 
 def by_id(tx: Connection, sid: str) -> ValidationSession | None:
@@ -98,11 +97,6 @@ def validate(tx: Write, sid: str, now_ms: int, expires_ms: int) -> None:
 def take(tx: Write, sid: str) -> bool:
     """Whether the session had proved its address; it is used up."""
     return tx.run(_TAKE, this=sid) == 1
-
-
-def delete_of_address(tx: Write, address: EmailAddress) -> None:
-    """Nobody is proving the address any more."""
-    tx.run(_DELETE_OF_ADDRESS, where=address)
 
 
 def _session(row: tuple[object, ...]) -> ValidationSession:

@@ -3,7 +3,6 @@
 import base64
 import json
 import secrets
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -122,8 +121,3 @@ def _database(place: Place) -> dict[str, Any]:
         "cp_max": 10,
     }
     return {"name": "psycopg2", "args": arguments}
-
-
-def database_file(place: Place) -> Path:
-    """Synapse's SQLite file."""
-    return place.directory / "homeserver.db"

@@ -6,6 +6,8 @@ from unittest import TestCase
 
 from click.testing import CliRunner, Result
 
+from conf.reading import read_settings
+from federation.services.signing_key import load_own_keys
 from scripts.main import main
 
 
@@ -55,6 +57,24 @@ class CommandTests(TestCase):
                 self.assertEqual(2, result.exit_code)
                 self.assertIn("server_nme: is not a setting. Did you mean server_name?", result.output)
                 self.assertIn("listeners: must be a list", result.output)
+
+    def test_a_key_is_rotated(self) -> None:
+        """The old one stays known; before a first start there is none to rotate."""
+        self.file.write_text("server_name: example.org\ndata_dir: there\n")
+        early = self.run_command("rotate-key", "--config", str(self.file))
+        before = load_own_keys(self._data_dir())
+        result = self.run_command("rotate-key", "--config", str(self.file))
+        after = load_own_keys(self._data_dir())
+
+        self.assertEqual((1, 0), (early.exit_code, result.exit_code), result.output)
+        self.assertIn("the first start makes one", early.output)
+        self.assertIn(f"signs with {after.current.key_id}.", result.output)
+        self.assertEqual([before.current.key_id], list(after.retired))
+
+    def _data_dir(self) -> Path:
+        folder = read_settings(self.file, {}).data_dir
+        folder.mkdir(exist_ok=True)
+        return folder
 
     def test_version(self) -> None:
         """One line."""

@@ -16,7 +16,6 @@ EmailAddress = NewType("EmailAddress", str)
 
 EMAIL: Final = "email"
 """The medium of a third-party identifier."""
-MSISDN: Final = "msisdn"
 
 ADDRESS_CHARACTERS_MAX: Final = 254
 LOCAL_PART_CHARACTERS_MAX: Final = 64

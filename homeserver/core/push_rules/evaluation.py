@@ -14,7 +14,6 @@ from typing import Final
 from attrs import field, frozen
 
 from homeserver.core.canonical import JSON
-from homeserver.core.identifiers import UserID
 from homeserver.core.push_rules.changes import UNCHANGED, PushRules
 from homeserver.core.push_rules.conditions import (
     OwnTest,
@@ -99,10 +98,6 @@ class CompiledRules:
     rooms: Mapping[str, Actions]
     senders: Mapping[str, Actions]
     last: RuleSequence
-
-    def evaluate(self, pushed: PushedEvent, user_id: UserID, display_name: str | None = None) -> Actions:
-        """As ``judge``, of a user who does not choose threads."""
-        return self.judge(pushed, RuleReader(user_id, display_name))
 
     def judge(self, pushed: PushedEvent, reader: RuleReader) -> Actions:
         """What the event asks for with one user: NOTHING when no rule matches, or the user sent it."""

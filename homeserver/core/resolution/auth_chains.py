@@ -95,11 +95,6 @@ class AuthChains:
         """Those that were not added."""
         return frozenset(event_id for event_id in event_ids if event_id not in self._numbers)
 
-    def chain_of(self, event_ids: Iterable[EventID]) -> list[EventID]:
-        """The auth chains of these events together, each event after all that it cites."""
-        starts = (self._numbers[event_id] for event_id in event_ids)
-        return [self._event_ids[number] for number in sorted(self._ancestors(starts, 0))]
-
     def difference(self, branches: Sequence[Iterable[EventID]], shared: Iterable[EventID]) -> frozenset[EventID] | None:
         """
         What is in the auth chains of some branches and not of all: the auth difference.

@@ -74,7 +74,6 @@ class Pushing:
     _reading: bool = field(init=False, default=False)
     _read_timer: Any = field(init=False, default=None)
     _save_timer: Any = field(init=False, default=None)
-    _saving: bool = field(init=False, default=False)
 
     async def start(self) -> None:
         """What happened while the server was down is being pushed, and so is what comes."""

@@ -11,10 +11,6 @@ from homeserver.core.timeline import TimelineEvent
 from homeserver.services.sync.section import SyncSpan
 from homeserver.services.unsigned import unsigned_of
 
-MEMBERSHIP_NONE: Final = "leave"
-"""Of who never had to do with the room.  Spec: client-server-api#room-event-format"""
-
-
 _FRAME: Final = ("event_id", "type", "state_key", "sender", "origin_server_ts")
 """What an event is never without."""
 

@@ -136,13 +136,3 @@ reports = Table(
     number("received_ms"),
 )
 Index("ix_reports_room_id", reports.c.room_id)
-
-# Signing keys of this server that are no longer used, for the notary.
-own_keys = Table(
-    "own_keys",
-    METADATA,
-    string("key_id", primary_key=True),
-    blob("verify_key"),
-    number("expired_ms", nullable=True),
-    sqlite_with_rowid=False,
-)

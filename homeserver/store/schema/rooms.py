@@ -22,8 +22,6 @@ rooms = Table(
     # The room is in the published directory.
     flag("is_public"),
     string("creator", nullable=True),
-    # JSON of what is known while a join is only half done; NULL: the state is whole.
-    string("partial_state", nullable=True),
     # An administrator forbids the room.
     flag("blocked"),
     # The number of a room that was deleted is never that of another.

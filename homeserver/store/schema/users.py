@@ -62,7 +62,6 @@ access_tokens = Table(
     number("expires_ms", nullable=True),
     # The refresh token that came with it.
     string("refresh_hash", nullable=True),
-    string("puppets_user_id", nullable=True),
     number("created_ms"),
     sqlite_with_rowid=False,
 )
@@ -151,14 +150,3 @@ threepids = Table(
     sqlite_with_rowid=False,
 )
 Index("ix_threepids_user_id", threepids.c.user_id)
-
-# Accounts at identity providers.
-external_ids = Table(
-    "external_ids",
-    METADATA,
-    string("provider", primary_key=True),
-    string("external_id", primary_key=True),
-    string("user_id"),
-    sqlite_with_rowid=False,
-)
-Index("ix_external_ids_user_id", external_ids.c.user_id)

@@ -45,4 +45,4 @@ SUBJECTS = (
     threads,
     users,
 )
-SCHEMA = Schema("homeserver", METADATA, "homeserver.store.migrations.versions", "homeserver_0014")
+SCHEMA = Schema("homeserver", METADATA, "homeserver.store.migrations.versions", "homeserver_0015")

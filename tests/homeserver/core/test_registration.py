@@ -51,7 +51,7 @@ def test_newcomers_need_a_token_where_one_is_required() -> None:
     """With tokens required, there is no way round them."""
     for email in ("no", "may", "must"):
         for terms in (False, True):
-            flows = registration_flows(Entry(token=True, terms=terms, email=email))  # type: ignore[arg-type]
+            flows = registration_flows(Entry(token=True, terms=terms, email=email))
             assert all("m.login.registration_token" in flow for flow in flows)
     assert registration_flows(Entry()) == (("m.login.dummy",),)
 
@@ -61,7 +61,7 @@ def test_no_flow_is_the_beginning_of_another() -> None:
     for token in (False, True):
         for terms in (False, True):
             for email in ("no", "may", "must"):
-                flows = registration_flows(Entry(token, terms, email))  # type: ignore[arg-type]
+                flows = registration_flows(Entry(token, terms, email))
                 assert not any(a != b and b[: len(a)] == a for a in flows for b in flows)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from homeserver.core.canonical import JSONObject
 from homeserver.core.identifiers import EventID
-from homeserver.core.relations import Relation, relation_of, reply_target_of
+from homeserver.core.relations import Relation, relation_of
 
 
 def test_a_thread() -> None:
@@ -19,7 +19,6 @@ def test_a_thread() -> None:
 
     assert relation == Relation("m.thread", EventID("$root"), is_falling_back=True)
     assert relation.thread_root == "$root"
-    assert reply_target_of({"m.relates_to": relates_to}) is None
 
 
 def test_an_annotation() -> None:
@@ -35,7 +34,6 @@ def test_a_reply_is_no_relation() -> None:
     content: JSONObject = {"m.relates_to": {"m.in_reply_to": {"event_id": "$asked"}}}
 
     assert relation_of(content) is None
-    assert reply_target_of(content) == "$asked"
 
 
 @pytest.mark.parametrize(
@@ -48,4 +46,3 @@ def test_a_reply_is_no_relation() -> None:
 def test_what_breaks_the_schema_is_ignored(relates_to: JSONObject) -> None:
     """A malformed relation is no relation, and no error."""
     assert relation_of({"m.relates_to": relates_to}) is None
-    assert reply_target_of({"m.relates_to": relates_to}) is None

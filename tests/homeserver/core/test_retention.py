@@ -14,7 +14,7 @@ class RulesTests(TestCase):
 
         nonsense = ({"max_lifetime": "long"}, {"max_lifetime": -1}, {"max_lifetime": 1, "min_lifetime": 2})
         for content in (None, *nonsense, {"max_lifetime": True}):
-            self.assertEqual(Policy(max_ms=DAY), rules.effective(content))  # type: ignore[arg-type]
+            self.assertEqual(Policy(max_ms=DAY), rules.effective(content))
 
     def test_what_a_room_says_is_kept_within_the_limits(self) -> None:
         """The proposal's own example: a day where half a day was asked for, and the other property as it is."""

@@ -34,19 +34,22 @@ FACTS: list[tuple[str, Callable[[RoomVersion], Any], list[str]]] = [
     ("v11: content.redacts", lambda version: version.redacts_in_content, since(11)),
     ("v12: creators have all power", lambda version: version.auth.privileged_creators, since(12)),
     ("v12: rooms named by hash", lambda version: version.auth.room_id_is_create_hash, since(12)),
-    ("all are stable", lambda version: version.stable, since(1)),
+    ("keys of 255 bytes", lambda version: version.state_key_bytes_max == 255, since(1)),
 ]
+
+SPECIFIED = {name: version for name, version in ROOM_VERSIONS.items() if version.stable}
+"""A server that ran before in this process may have let in those of proposals too."""
 
 
 @pytest.mark.parametrize(("fact", "holds", "versions"), FACTS, ids=[fact for fact, _, _ in FACTS])
 def test_facts(fact: str, holds: Callable[[RoomVersion], Any], versions: list[str]) -> None:
     """Each fact holds in the versions that the spec says, and in no other."""
-    assert [version.id for version in ROOM_VERSIONS.values() if holds(version)] == versions, fact
+    assert [version.id for version in SPECIFIED.values() if holds(version)] == versions, fact
 
 
 def test_the_versions() -> None:
     """Twelve, each under its own name, of which the last is the default."""
-    assert list(ROOM_VERSIONS) == [str(number) for number in range(1, 13)]
+    assert list(SPECIFIED) == [str(number) for number in range(1, 13)]
     assert all(version.id == name for name, version in ROOM_VERSIONS.items())
     assert DEFAULT_ROOM_VERSION.id == "12"
 

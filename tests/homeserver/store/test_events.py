@@ -94,8 +94,8 @@ class EventsTests(TransactionCase):
         self.insert(*(an_event(nid) for nid in (1, 2, 4)), an_event(3, ordering=None))
 
         def nearest(ts: int, *, forward: bool) -> int | None:
-            found = events.nearest_in_time(self.read, ROOM, ts, forward=forward)
-            return None if found is None else found.nid
+            found = events.near_in_time(self.read, ROOM, ts, forward=forward, limit=1)
+            return found[0].nid if found else None
 
         self.assertEqual([1, 2, 4, None], [nearest(ts, forward=True) for ts in (0, 2000, 2001, 4001)])
         self.assertEqual([None, 2, 2, 4], [nearest(ts, forward=False) for ts in (999, 2000, 3999, 9000)])

@@ -48,16 +48,14 @@ class RoomsTests(TransactionCase):
         rooms.set_joined(self.tx, nid, True)
         rooms.set_public(self.tx, nid, True)
         rooms.set_blocked(self.tx, nid, True)
-        rooms.set_partial_state(self.tx, nid, "{}")
         room = rooms.by_nid(self.read, nid)
 
         assert room is not None
         self.assertEqual(
-            ("10", BOB, True, True, True, "{}"),
-            (room.version, room.creator, room.joined, room.is_public, room.blocked, room.partial_state),
+            ("10", BOB, True, True, True),
+            (room.version, room.creator, room.joined, room.is_public, room.blocked),
         )
         self.assertEqual([room], rooms.joined(self.read))
-        self.assertEqual([room], rooms.partial(self.read))
 
 
 @each_database

@@ -9,16 +9,21 @@ from homeserver.core.canonical import JSONObject
 from homeserver.core.malformed import Malformed
 from homeserver.core.pdu import parse_pdu
 from homeserver.core.verdicts import ALLOWED, Denied
-from homeserver.core.versions import DEFAULT_ROOM_VERSION, V10, V11, V12, register
+from homeserver.core.versions import DEFAULT_ROOM_VERSION, ROOM_VERSIONS, V10, V11, V12, register
 from tests.builders import ALICE, BOB, CAROL, Room, a_room
 
 IDS = [version.id for version in VERSIONS]
 
 
+@pytest.fixture(autouse=True)
+def registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The versions are known, for each test."""
+    for version in VERSIONS:
+        monkeypatch.setitem(ROOM_VERSIONS, version.id, version)
+
+
 def a_room_of(version_id: str) -> Room:
     """Alice has all power, Bob 20, Carol 10; everybody may set state."""
-    for version in VERSIONS:
-        register(version)
     levels: JSONObject = {
         "users": {BOB: 20, CAROL: 10, **({} if version_id.endswith(".12") else {ALICE: 100})},
         "state_default": 0,
@@ -75,6 +80,16 @@ def test_other_versions_are_as_they_were(version: object, proposed: object) -> N
         parse_pdu({**old.pdu, "state_key": "x" * 256}, old.version)
     assert DEFAULT_ROOM_VERSION not in VERSIONS
     assert not any(each.stable for each in VERSIONS)
+
+
+def test_a_version_is_registered_once() -> None:
+    """The same again is the same; nothing takes the place of another, least of all of one that is specified."""
+    register(VERSIONS[0])
+
+    assert ROOM_VERSIONS[VERSIONS[0].id] is VERSIONS[0]
+    for other in (evolve(VERSIONS[0], depth_max=1), V12):
+        with pytest.raises(AssertionError):
+            register(other)
 
 
 def test_owners() -> None:

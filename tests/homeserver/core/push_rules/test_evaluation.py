@@ -8,7 +8,7 @@ from homeserver.core.events import Event
 from homeserver.core.identifiers import UserID
 from homeserver.core.power_levels import power_levels_of
 from homeserver.core.push_rules.changes import UNCHANGED, PushRules
-from homeserver.core.push_rules.conditions import PushedEvent
+from homeserver.core.push_rules.conditions import PushedEvent, RuleReader
 from homeserver.core.push_rules.evaluation import NOTHING, Actions, actions_of, compile_rules
 from homeserver.core.push_rules.rules import PushRule
 from tests.builders import ALICE, BOB, CAROL, a_room
@@ -21,7 +21,7 @@ def _evaluate(
     event: Event, rules: PushRules = UNCHANGED, *, member_count: int = 3, name: str | None = None, who: UserID = CAROL
 ) -> Actions:
     pushed = PushedEvent(event, member_count, power_levels_of(ROOM.state, ROOM.version))
-    return compile_rules(rules).evaluate(pushed, who, name)
+    return compile_rules(rules).judge(pushed, RuleReader(who, name))
 
 
 def _says(content: JSONObject, *, sender: UserID = BOB) -> Event:
@@ -226,7 +226,12 @@ def test_a_member_asked_after_another_gets_an_answer_of_their_own() -> None:
     pushed = PushedEvent(event, 3, power_levels_of(ROOM.state, ROOM.version))
     rules = compile_rules(UNCHANGED)
 
-    assert [rules.evaluate(pushed, who).highlight for who in (CAROL, ALICE, CAROL, BOB)] == [True, False, True, False]
+    assert [rules.judge(pushed, RuleReader(who, None)).highlight for who in (CAROL, ALICE, CAROL, BOB)] == [
+        True,
+        False,
+        True,
+        False,
+    ]
 
 
 def test_highlight_can_be_said_false() -> None:

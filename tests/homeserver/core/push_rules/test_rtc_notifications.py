@@ -12,7 +12,7 @@ from homeserver.core.events import Event
 from homeserver.core.identifiers import UserID
 from homeserver.core.power_levels import power_levels_of
 from homeserver.core.push_rules.changes import UNCHANGED
-from homeserver.core.push_rules.conditions import PushedEvent
+from homeserver.core.push_rules.conditions import PushedEvent, RuleReader
 from homeserver.core.push_rules.evaluation import NOTHING, Actions, compile_rules
 from homeserver.core.push_rules.rules import PushRule
 from homeserver.core.relations import relation_of
@@ -39,7 +39,7 @@ def _actions(event: Event, rules: tuple[PushRule, ...] = ()) -> Actions:
     for rule in rules:
         changed = changed.with_rule(rule)
     pushed = PushedEvent(event, 3, power_levels_of(ROOM.state, ROOM.version))
-    return compile_rules(changed).evaluate(pushed, CAROL, None)
+    return compile_rules(changed).judge(pushed, RuleReader(CAROL, None))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -55,16 +55,6 @@ def _some(graph: Graph, data: st.DataObject) -> set[int]:
     return data.draw(st.sets(st.integers(0, len(graph) - 1)))
 
 
-@given(graphs(), st.data())
-def test_chains(graph: Graph, data: st.DataObject) -> None:
-    """All that is cited, directly or not, each after what it cites."""
-    starts = _some(graph, data)
-    chain = _chains(graph).chain_of(map(_name, starts))
-
-    assert _numbers(chain) == set().union(*(_ancestors(graph)[number] for number in starts))
-    assert all(_numbers(chain[:at]).issuperset(graph[int(chain[at][1:])][0]) for at in range(len(chain)))
-
-
 @given(graphs(), st.randoms(use_true_random=False), st.data())
 def test_the_auth_difference(graph: Graph, random: object, data: st.DataObject) -> None:
     """What is in some chains and not in all, however the events were numbered."""
