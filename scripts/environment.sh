@@ -30,6 +30,12 @@ make_venv() {
     "$python" -m venv --clear .venv
 }
 
+# The next start compiles nothing, here too where Python is told to write no bytecode.
+compile_all() {
+    .venv/bin/python -m compileall -qq homeserver federation e2ee conf scripts
+    .venv/bin/python -m scripts.lean
+}
+
 # prepare_environment [EXTRAS]: .venv holds the project and what setup.cfg lists, with EXTRAS ("test,check").
 # A stamp made of setup.cfg's digest lets the next call return at once.
 prepare_environment() {
@@ -45,8 +51,7 @@ prepare_environment() {
         say "Setting up the virtual environment .venv${extras:+ with $extras} (a minute or two, once) ..."
         [ -x .venv/bin/pip ] || make_venv "$python"
         .venv/bin/pip install -qq --editable ".${extras:+[$extras]}"
-        # Here too where Python is told to write no bytecode: each start would compile everything anew.
-        .venv/bin/python -m compileall -qq homeserver federation e2ee conf scripts
+        compile_all
         printf '%s\n' "$digest" >"$stamp"
     fi
     exec 9<&-

@@ -1,7 +1,6 @@
 """One run of the server: the reactor, signals, and what the terminal says."""
 
 import gc
-import linecache
 import signal
 import sys
 from typing import Any
@@ -24,6 +23,7 @@ from conf.settings import Settings
 from homeserver.http.landing import Welcome
 from homeserver.http.listeners import CannotListen
 from homeserver.store.failures import DatabaseFailure
+from scripts import lean
 from scripts.logs import LogFile, start_logging
 from scripts.serve import Server, start
 
@@ -65,8 +65,7 @@ class Running:
 
     async def _start(self) -> None:
         self._server = await start(self.settings, self.reactor)
-        # The source of generated methods, which attrs keeps for tracebacks, takes 2 MiB.
-        linecache.clearcache()
+        lean.settle()
         # What is there now stays: the collector need not walk it again and again.
         gc.collect()
         gc.freeze()
