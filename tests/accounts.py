@@ -161,7 +161,7 @@ class Accounts:
             HERE, registration, database, clock, self.hashes, self.sessions, auth, self.appservices
         )
         self.third_party_ids = ThirdPartyIDs(database, clock, auth)
-        self.devices = Devices(database, clock, self.sessions, auth)
+        self.devices = Devices(database, clock, self.sessions, auth, self.last_seen)
         self.passwords = Passwords(database, self.hashes, self.sessions, auth)
         self.deactivation = Deactivation(database, self.sessions, auth, self.rooms, [self.keys])
         self.profiles = Profiles(HERE, database, self.rooms, self.peers)

@@ -15,6 +15,7 @@ from homeserver.core.log import DEVICE_LIST
 from homeserver.services.callers import Caller, RequestInfo
 from homeserver.services.clock import Clock, now_ms
 from homeserver.services.interactive_auth import BY_PASSWORD, InteractiveAuth, Request
+from homeserver.services.last_seen import LastSeen
 from homeserver.services.refusals import InvalidParameter, NotFound
 from homeserver.services.sessions import Sessions
 from homeserver.store import devices
@@ -35,17 +36,19 @@ class Devices:
     clock: Clock
     sessions: Sessions
     interactive_auth: InteractiveAuth
+    last_seen: LastSeen
 
     async def all_of(self, user_id: UserID) -> list[Device]:
         """All devices of the user, oldest first."""
-        return await self.database.read(devices.of_user, user_id)
+        found = await self.database.read(devices.of_user, user_id)
+        return [self.last_seen.up_to_date(user_id, device) for device in found]
 
     async def one_of(self, user_id: UserID, device_id: DeviceID) -> Device:
         """One device of the user.  Raises NotFound."""
         device = await self.database.read(devices.by_id, user_id, device_id)
         if device is None:
             raise NotFound("This device is not known.")
-        return device
+        return self.last_seen.up_to_date(user_id, device)
 
     async def rename(self, caller: Caller, device_id: DeviceID, name: str | None) -> bool:
         """

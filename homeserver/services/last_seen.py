@@ -8,7 +8,7 @@ Spec: client-server-api#device-management
 from typing import Final
 
 import structlog
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from twisted.internet.defer import Deferred
 
 from homeserver.core.identifiers import DeviceID, UserID
@@ -16,6 +16,7 @@ from homeserver.services.callers import Caller, RequestInfo
 from homeserver.services.clock import Clock, Delayed
 from homeserver.store import devices
 from homeserver.store.database import Database
+from homeserver.store.devices import Device
 from homeserver.store.failures import DatabaseFailure
 from homeserver.store.write import Write
 
@@ -59,6 +60,14 @@ class LastSeen:
         elif self._next_write is None:
             self._next_write = self.clock.callLater(WRITE_SECONDS, self._write_now)
 
+    def up_to_date(self, user_id: UserID, device: Device) -> Device:
+        """The device with what was noted of it and is not written yet."""
+        last = self._seen.get((user_id, device.device_id))
+        if last is None:
+            return device
+        address, agent = _told(last)
+        return evolve(device, last_seen_ms=last.at_ms, last_seen_ip=address, last_seen_agent=agent)
+
     async def flush(self) -> None:
         """All that was noted is written; to be called before the database closes."""
         if self._next_write is not None and self._next_write.active():
@@ -78,8 +87,13 @@ class LastSeen:
             log.warning("when devices were last seen could not be written", reason=str(failure))
 
 
+def _told(last: _Seen) -> tuple[str | None, str | None]:
+    """The address and the client."""
+    address, agent = last.info.client_ip[:ADDRESS_CHARACTERS_MAX], last.info.user_agent[:AGENT_CHARACTERS_MAX]
+    return address or None, agent or None
+
+
 def _write(tx: Write, seen: dict[tuple[UserID, DeviceID], _Seen]) -> None:
     for (user_id, device_id), last in seen.items():
-        address = last.info.client_ip[:ADDRESS_CHARACTERS_MAX] or None
-        agent = last.info.user_agent[:AGENT_CHARACTERS_MAX] or None
+        address, agent = _told(last)
         devices.set_last_seen(tx, user_id, device_id, last.at_ms, address, agent)

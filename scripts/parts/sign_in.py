@@ -36,7 +36,7 @@ class SignIn:
         roster = appservices.roster
 
         self.hashes = hashes = PasswordHashes(settings.passwords)
-        last_seen = LastSeen(database, reactor, settings.sessions.keep_addresses)
+        self.last_seen = last_seen = LastSeen(database, reactor, settings.sessions.keep_addresses)
         base.closing.push_async_callback(last_seen.flush)
         self.access_tokens = access_tokens = AccessTokens(database, reactor, roster, last_seen)
         database.subscribe(access_tokens.follow)

@@ -35,7 +35,7 @@ class Users:
         settings, reactor, name = base.settings, base.reactor, base.name
         database, tail = base.database, base.tail
 
-        self.devices = Devices(database, reactor, sign_in.sessions, sign_in.interactive_auth)
+        self.devices = Devices(database, reactor, sign_in.sessions, sign_in.interactive_auth, sign_in.last_seen)
         self.profiles = Profiles(
             name, database, members.own_members, RemoteProfiles(servers.peers), appservices.queries
         )

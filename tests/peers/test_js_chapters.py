@@ -347,7 +347,8 @@ def test_profiles(play: Play) -> None:
         "avatar": "mxc://example.org/face",
         "plain": True,
         "fields": {"tz": "Europe/Berlin", "pets": {"cat": 1}, "named": True},
-        "deleted": "M_NOT_FOUND",
+        # So the SDK says that there is none.
+        "deleted": None,
         "directory": [[True, "mxc://example.org/face"]],
         "nobody": "M_NOT_FOUND",
     }

@@ -33,7 +33,8 @@ class ReceiptEndpoints:
         """
         The caller has read up to the event.  Raises Malformed, NotInRoom, NotFound, InvalidParameter.
         """
-        thread_id = parse_thread_id(body["thread_id"]) if "thread_id" in body else UNTHREADED
+        # NOTSPEC: matrix-nio says null where it means no thread.
+        thread_id = UNTHREADED if body.get("thread_id") is None else parse_thread_id(body["thread_id"])
         if receipt_type is ReceiptType.FULLY_READ:
             if thread_id != UNTHREADED:
                 raise Malformed("A fully read marker is for the whole room.", "thread_id", "M_INVALID_PARAM")

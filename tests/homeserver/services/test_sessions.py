@@ -154,17 +154,24 @@ class SessionTests(DatabaseCase):
         self.assertEqual(ALICE, caller.user_id)
 
     async def test_last_seen_is_written_late_and_once(self) -> None:
-        """Requests write nothing; after a while, one write says when and whence each device was seen last."""
+        """
+        Requests write nothing; after a while, one write says when and whence each device was seen last.
+
+        Its user is told so at once.
+        """
         opened = await self.accounts.register("alice", PHONE)
         head = self.database.head
         for _ in range(10):
             await self.accounts.caller_of(opened)
-        before = await self.accounts.devices.one_of(ALICE, DeviceID("PHONE"))
+        [told] = await self.accounts.devices.all_of(ALICE)
+        before = await self.database.read(devices.by_id, ALICE, DeviceID("PHONE"))
         self.accounts.clock.advance(WRITE_SECONDS)
         await self.database.catch_up()
-        after = await self.accounts.devices.one_of(ALICE, DeviceID("PHONE"))
+        after = await self.database.read(devices.by_id, ALICE, DeviceID("PHONE"))
 
+        assert before is not None and after is not None
         self.assertIsNone(before.last_seen_ms)
+        self.assertEqual(told, after)
         self.assertEqual((INFO.client_ip, INFO.user_agent), (after.last_seen_ip, after.last_seen_agent))
         self.assertEqual(int(self.accounts.clock.seconds() - WRITE_SECONDS) * 1000, after.last_seen_ms)
         self.assertEqual(head, self.database.head)
@@ -175,7 +182,8 @@ class SessionTests(DatabaseCase):
         await self.accounts.caller_of(opened)
         await self.accounts.last_seen.flush()
 
-        seen = await self.accounts.devices.one_of(ALICE, DeviceID("PHONE"))
+        seen = await self.database.read(devices.by_id, ALICE, DeviceID("PHONE"))
+        assert seen is not None
         self.assertIsNotNone(seen.last_seen_ms)
 
 
