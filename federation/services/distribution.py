@@ -9,9 +9,10 @@ from attrs import frozen
 from federation.core.edus import Receipt
 from federation.services.ports import Outgoing
 from homeserver.core.identifiers import RoomID, ServerName, UserID, server_of
-from homeserver.core.log import Position
+from homeserver.core.log import EVENT, RECEIPT, RELAY, LogEntry, Position
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.live_rooms import LiveRoom, LiveRooms
+from homeserver.services.log_tail import LogTail
 from homeserver.services.state_moves import StateMoves
 from homeserver.store import joined_servers, outgoing, receipts
 from homeserver.store.database import Database
@@ -21,17 +22,25 @@ PUBLIC: Final = "m.read"
 
 @frozen(eq=False)
 class Distribution:
-    """Reads what is to be told from the store."""
+    """Finds what is to be told: what is new in memory, the rest in the store."""
 
     server: ServerName
     database: Database
     known: KnownEvents
     live_rooms: LiveRooms
     moves: StateMoves
+    tail: LogTail
 
     async def events_between(self, after: Position, upto: Position) -> Sequence[Outgoing]:
         """Events that this server distributes, stored at positions in ``(after, upto]``, oldest first."""
-        return await self._events(await self.database.read(outgoing.between, self.server, after, upto))
+        entries = self._newest(after, upto)
+        if entries is None:
+            return await self._events(await self.database.read(outgoing.between, self.server, after, upto))
+        relayed = {entry.ref for entry in entries if entry.kind == RELAY}
+        # An event that has a reference was here before, as an outlier.
+        live = {entry.position for entry in entries if entry.kind == EVENT and entry.ref is None}
+        found = await self._events(sorted(live | {Position(nid) for nid in relayed if nid is not None}))
+        return [each for each in found if each.position in relayed or server_of(each.event.sender) == self.server]
 
     async def events_in_room(self, room_id: RoomID, first: Position, last: Position, limit: int) -> Sequence[Outgoing]:
         """The first *limit* of those of one room at positions in ``[first, last]``, oldest first."""
@@ -51,6 +60,9 @@ class Distribution:
             return room.servers.keys()
         if room.members_are_written and not self.moves.may_have_moved(room_id, Position(before - 1)):
             return room.servers.keys()
+        if room.members_are_written and not self.moves.servers_may_have_moved(room_id, room.nid, Position(before - 1)):
+            # Our own server may have come or gone; who is told is always another.
+            return room.servers.keys()
         changed = await self.database.read(joined_servers.changes_since, room.nid, Position(before - 1))
         if changed.generation < room.members_generation:
             # Somebody is coming or going this very moment, and the room in memory knows already.
@@ -59,11 +71,18 @@ class Distribution:
 
     async def receipts_between(self, after: Position, upto: Position) -> Sequence[Receipt]:
         """The public read receipts of local users at positions in ``(after, upto]``, oldest first."""
+        entries = self._newest(after, upto)
+        if entries is not None and not any(entry.kind == RECEIPT for entry in entries):
+            return ()
         return [
             Receipt(receipt.room_id, receipt.user_id, receipt.event_id, receipt.ts, receipt.thread_id or None)
             for receipt in await self.database.read(receipts.logged, after, upto)
             if receipt.type == PUBLIC and server_of(receipt.user_id) == self.server
         ]
+
+    def _newest(self, after: Position, upto: Position) -> Sequence[LogEntry] | None:
+        """What the log says at positions in ``(after, upto]``; None: that is not all in memory."""
+        return self.tail.between(after, upto) if upto <= self.tail.head else None
 
     async def _events(self, nids: Collection[int]) -> list[Outgoing]:
         found = await self.known.by_nids(nids)

@@ -64,7 +64,7 @@ class Federation:
         self.room_queries = RoomQueries(
             name, database, known_events, live_rooms, rooms.room_states, access, self.residence
         )
-        distribution = Distribution(name, database, known_events, live_rooms, news.state_moves)
+        distribution = Distribution(name, database, known_events, live_rooms, news.state_moves, tail)
         surroundings = Surroundings(
             name,
             database,

@@ -279,7 +279,7 @@ class FederatedServer:
         room_queries = RoomQueries(name, database, known, live_rooms, states, access, residence)
         moves = StateMoves(known, database.head)
         tail.follow(moves.follow)
-        distribution = Distribution(name, database, known, live_rooms, moves)
+        distribution = Distribution(name, database, known, live_rooms, moves, self.tail)
         around = Surroundings(
             name,
             database,

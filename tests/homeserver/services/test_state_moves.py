@@ -1,7 +1,7 @@
 """Tests of homeserver/services/state_moves.py."""
 
 from homeserver.core.identifiers import RoomID
-from homeserver.core.log import EVENT, RECEIPT, STATE, LogEntry, Position
+from homeserver.core.log import EVENT, MEMBERSHIP, RECEIPT, REMOTE_MEMBERSHIP, STATE, LogEntry, Position
 from homeserver.services.state_moves import StateMoves
 from tests.databases import DatabaseCase
 from tests.rooms import room_services
@@ -39,6 +39,27 @@ class StateMovesTests(DatabaseCase):
         self.moves.follow([entry(11, EVENT, ROOM)])
 
         self.assertEqual([True, False], self.may_have_moved(ROOM, 10, 11))
+
+    def test_who_came_from_other_servers(self) -> None:
+        """An event of our own users moves nobody else; one of others', and what resolution changes, may."""
+        changes = [
+            entry(11, EVENT, ROOM),
+            LogEntry(Position(12), MEMBERSHIP, "@alice:example.org", 7),
+            LogEntry(Position(13), REMOTE_MEMBERSHIP, "@bob:elsewhere.org", 7),
+            entry(14, STATE, OTHER),
+        ]
+
+        told = []
+        for each in changes:
+            self.moves.follow([each])
+            told.append((self._others_moved(ROOM, 7), self._others_moved(OTHER, 8)))
+
+        self.assertEqual([(False, False), (False, False), (True, False), (True, True)], told)
+        self.assertFalse(self.moves.servers_may_have_moved(ROOM, 7, Position(13)))
+        self.assertTrue(self.moves.servers_may_have_moved(ROOM, 7, Position(9)))
+
+    def _others_moved(self, room_id: RoomID, room_nid: int) -> bool:
+        return self.moves.servers_may_have_moved(room_id, room_nid, Position(10))
 
     def test_rooms_that_are_forgotten_may_have_moved(self) -> None:
         """Up to where the last of the forgotten did, any room may have."""
