@@ -13,6 +13,7 @@ from twisted.trial.unittest import TestCase
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
+NOT_FOUND: tuple[int, Any] = (404, {})
 REGISTRATION: dict[str, Any] = {
     "id": "bridge",
     "as_token": "as-secret",
@@ -89,9 +90,9 @@ class Bridge(Resource):
             await self.on_request(found)
         is_transaction = "/transactions/" in found.path
         if self.is_old and found.path.startswith("/_matrix/app/v1/"):
-            status, body = 404, {}
+            status, body = NOT_FOUND
         else:
-            status, body = self.answers.get(found.path, (self.status, {}) if is_transaction else (404, {}))
+            status, body = self.answers.get(found.path, (self.status, {}) if is_transaction else NOT_FOUND)
         request.setResponseCode(status)
         request.setHeader("content-type", "application/json")
         # So that nobody is heard any more once the port is closed.

@@ -96,7 +96,9 @@ class SyncServices:
         visible = VisibleHistory(database, known)
         self.views = views = RoomViews(database, tail, known, self.memberships, visible)
         aggregations = Aggregations(database, known, views, self.client_events, self.ignored)
-        self.timelines = timelines = Timelines(self.recent, visible, Forks(server, database), self.client_events, aggregations)
+        self.timelines = timelines = Timelines(
+            self.recent, visible, Forks(server, database), self.client_events, aggregations
+        )
         states = States(database, known, self.client_events, self.sent)
         sections: list[SyncSection] = [
             # Nobody moves this clock on in the midst of an answer.

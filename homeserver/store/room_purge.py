@@ -17,8 +17,8 @@ from homeserver.store.schema.log import log as log_table
 from homeserver.store.schema.rooms import memberships as m
 from homeserver.store.schema.rooms import room_aliases
 from homeserver.store.schema.rooms import rooms as r
-from homeserver.store.schema.whole import SUBJECTS
 from homeserver.store.schema.tables import METADATA
+from homeserver.store.schema.whole import SUBJECTS
 from homeserver.store.write import Write
 
 APART: Final = {

@@ -35,7 +35,7 @@ def equip(server: FederatedServer, *, signs: bool = False) -> PolicyRules:
         access = Access(server.known)
         requests.own = PolicySigning(server.name, KEY, server.live_rooms, access, rules, recommendations)
         for binding, endpoint in endpoints_of(PolicyServerEndpoints(requests.own)):
-            server.site.edge.router._add(binding, endpoint)
+            server.site.edge.router._add(binding, endpoint)  # type: ignore[attr-defined]
     server.timeline.member_guards.guards.append(rules)
     return rules
 

@@ -206,7 +206,7 @@ class ExchangingTests(ThirdPartyCase):
             {"content": {"membership": "join"}},
             {"content": 5},
         ):
-            with self.subTest(**more):  # type: ignore[arg-type]
+            with self.subTest(more=more):
                 self.assertEqual(400, (await self.ask(signed, **more)).status)
         other_sender = await self.ask(signed, sender=str(DAVE))
         theirs = await self.ask(self.identity.proof(DAVE, "token0"), state_key=str(DAVE))

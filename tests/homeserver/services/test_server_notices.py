@@ -1,6 +1,7 @@
 """Tests of what the server tells its users."""
 
 from homeserver.core.account_data import TAG
+from homeserver.core.canonical import JSONObject
 from homeserver.core.identifiers import UserID
 from homeserver.core.versions import ROOM_VERSIONS
 from homeserver.services.account_data import AccountData
@@ -11,7 +12,7 @@ from homeserver.services.tags import Tags
 from homeserver.store import users
 from tests.room_api import HERE, RoomAPICase
 
-HELLO = {"msgtype": "m.server_notice", "body": "Hello"}
+HELLO: JSONObject = {"msgtype": "m.server_notice", "body": "Hello"}
 
 
 class ServerNoticesTests(RoomAPICase):

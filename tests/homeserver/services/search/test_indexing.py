@@ -45,7 +45,9 @@ class IndexingTests(RoomAPICase):
         self.assertEqual(60, await self.total())
         self.assertEqual(60, await self.database.read(search.count))
         head = await self.database.read(log.head)
-        self.assertLessEqual(head - 2, await self.database.read(cursors.position_of, CONSUMER))
+        indexed = await self.database.read(cursors.position_of, CONSUMER)
+        assert indexed is not None
+        self.assertLessEqual(head - 2, indexed)
 
     async def test_a_search_does_not_wait_for_the_lease(self) -> None:
         """What another process has not indexed yet is indexed by who searches."""
