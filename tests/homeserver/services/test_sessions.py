@@ -169,7 +169,8 @@ class SessionTests(DatabaseCase):
         await self.database.catch_up()
         after = await self.database.read(devices.by_id, ALICE, DeviceID("PHONE"))
 
-        assert before is not None and after is not None
+        assert before is not None
+        assert after is not None
         self.assertIsNone(before.last_seen_ms)
         self.assertEqual(told, after)
         self.assertEqual((INFO.client_ip, INFO.user_agent), (after.last_seen_ip, after.last_seen_agent))
