@@ -102,60 +102,60 @@ class Settings:
     """Passwords."""
     login_failures: LoginFailureSettings = LoginFailureSettings()
     """How many wrong passwords are taken; off together with rate_limits."""
+    rendezvous: RendezvousSettings = RendezvousSettings()
+    """Logging in by a QR code: where the two devices meet."""
     account_data: AccountDataSettings = AccountDataSettings()
     """What clients keep here."""
     rate_limits: RateLimitSettings = RateLimitSettings()
     """How often one account, or one address without an account, may ask for things."""
     rooms: RoomSettings = RoomSettings()
     """How rooms are made."""
+    retention: RetentionSettings = RetentionSettings()
+    """How long messages are kept."""
+    moderation: ModerationSettings = ModerationSettings()
+    """What those see who look after rooms."""
+    user_directory: UserDirectorySettings = UserDirectorySettings()
+    """Whom users find by name."""
+    search: SearchSettings = SearchSettings()
+    """Whether messages are found by their words."""
+    presence: PresenceSettings = PresenceSettings()
+    """Whether users see who else is there."""
     sync: SyncSettings = SyncSettings()
     """How much one sync brings."""
     sliding_sync: SlidingSettings = SlidingSettings()
     """What is remembered of clients that look at some of their rooms only."""
-    presence: PresenceSettings = PresenceSettings()
-    """Whether users see who else is there."""
-    user_directory: UserDirectorySettings = UserDirectorySettings()
-    """Whom users find by name."""
-    delayed_events: DelayedEventSettings = DelayedEventSettings()
-    """Events that clients schedule to be sent later."""
-    search: SearchSettings = SearchSettings()
-    """Whether messages are found by their words."""
     sticky_events: StickyEventSettings = StickyEventSettings()
     """Events that everybody in a room is told of for a while, as those of calls are."""
-    rendezvous: RendezvousSettings = RendezvousSettings()
-    """Logging in by a QR code: where the two devices meet."""
+    delayed_events: DelayedEventSettings = DelayedEventSettings()
+    """Events that clients schedule to be sent later."""
     rtc: RTCSettings = RTCSettings()
     """Calls of many: what carries them."""
     turn: TurnSettings | None = None
     """The TURN servers by which calls find their way. Unset: there are none."""
-    federation: FederationSettings = FederationSettings()
-    """How this server meets others."""
-    outbound: OutboundSettings = OutboundSettings()
-    """Requests to push gateways, application services, identity servers and previewed pages."""
     push: PushSettings = PushSettings()
     """Push notifications: what the push gateways that users' apps name are told."""
+    federation: FederationSettings = FederationSettings()
+    """How this server meets others."""
+    policy: PolicySettings = PolicySettings()
+    """Whom this server keeps away, by the lists that others keep as well."""
+    outbound: OutboundSettings = OutboundSettings()
+    """Requests to push gateways, application services, identity servers and previewed pages."""
     appservices: tuple[Path, ...] = ()
     """The registration files (YAML) of application services."""
     appservice_traffic: AppserviceTrafficSettings = AppserviceTrafficSettings()
     """How application services are told what happens."""
     email: EmailSettings | None = None
     """The mail server. Unset: this server sends no mail."""
-    policy: PolicySettings = PolicySettings()
-    """Whom this server keeps away, by the lists that others keep as well."""
     server_notices: ServerNoticesSettings = ServerNoticesSettings()
     """Who tells users what the server has to tell."""
     support: SupportSettings = SupportSettings()
     """Whom users turn to; told at /.well-known/matrix/support."""
-    housekeeping: HousekeepingSettings = HousekeepingSettings()
-    """How long things are kept that only matter for a while."""
-    jobs: JobSettings = JobSettings()
-    """Long work in the background."""
-    retention: RetentionSettings = RetentionSettings()
-    """How long messages are kept."""
-    moderation: ModerationSettings = ModerationSettings()
-    """What those see who look after rooms."""
     administration: AdministrationSettings = AdministrationSettings()
     """What administrators do."""
+    jobs: JobSettings = JobSettings()
+    """Long work in the background."""
+    housekeeping: HousekeepingSettings = HousekeepingSettings()
+    """How long things are kept that only matter for a while."""
     logging: LoggingSettings = LoggingSettings()
     """What is written down of what happens."""
 

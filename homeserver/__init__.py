@@ -1,4 +1,4 @@
-"""One organisation's server: events, rooms, accounts, sync, push, directory.
+"""One organization's server: events, rooms, accounts, sync, push, directory.
 
 May import nothing of the other packages.
 Never: the network of servers (federation), devices' keys (e2ee), files (media).

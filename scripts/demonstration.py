@@ -1,4 +1,4 @@
-"""What ``scripts/demo`` plays: two organisations, two servers, one encrypted conversation between real clients."""
+"""What ``scripts/demo`` plays: two organizations, two servers, one encrypted conversation between real clients."""
 
 import logging
 import shutil
@@ -30,7 +30,7 @@ _MAKERS: Final[dict[str, Callable[..., Homeserver]]] = {"folkmoot": make_folkmoo
 @click.option("--server", type=click.Choice(list(_MAKERS)), default="folkmoot", show_default=True)
 def main(server: str) -> None:
     """
-    Start two organisations' servers on 127.0.0.1 and 127.0.0.2, and let two people talk, encrypted end to end.
+    Start two organizations' servers on 127.0.0.1 and 127.0.0.2, and let two people talk, encrypted end to end.
 
     The servers speak TLS with certificates of an authority made for the occasion.  The people use matrix-nio, a
     client that is not part of this project.  Everything is removed at the end.
@@ -41,7 +41,7 @@ def main(server: str) -> None:
     directory = Path(tempfile.mkdtemp(prefix="folkmoot-demo-"))
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, directory, ignore_errors=True)
-        console.rule("Two organisations")
+        console.rule("Two organizations")
         authority = make_authority(directory)
         console.print("A certificate authority for this demonstration alone was made.")
         servers: list[Homeserver] = []

@@ -24,9 +24,9 @@ SETTINGS_FILE = click.Path(dir_okay=False, path_type=Path)
 @click.group(context_settings=CONTEXT)
 def main() -> None:
     """
-    Folkmoot: your organisation's own team-chat server.
+    Folkmoot: your organization's own team-chat server.
 
-    It speaks Matrix: your people use any Matrix client, and your rooms can span the servers of other organisations.
+    It speaks Matrix: your people use any Matrix client, and your rooms can span the servers of other organizations.
     To try it out, run `folkmoot serve` and open the address that it prints. To run it for good, write a settings file
     (`folkmoot settings` prints one to start from) and run `folkmoot serve --config FILE`.
     """

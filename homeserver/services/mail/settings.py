@@ -53,7 +53,7 @@ class EmailSettings:
     templates: Path | None = None
     """A folder with texts of mail that replace those of the same name in homeserver/services/mail/templates."""
     allowed_domains: tuple[str, ...] = ()
-    """What may stand behind the @ of users' addresses, such as the domain of your organisation. None: anything."""
+    """What may stand behind the @ of users' addresses, such as the domain of your organization. None: anything."""
     reveal_accounts: bool = False
     """Whether who asks is told at once that an address has an account, or has none. Otherwise the mail tells."""
     link_minutes: float = field(default=60.0, validator=_POSITIVE)
