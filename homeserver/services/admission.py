@@ -5,10 +5,11 @@ The decisions are made before; the write only refuses when the room has moved on
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from attrs import evolve, field, frozen
 
+from homeserver.core.canonical import JSON, JSONObject
 from homeserver.core.drafts import Transaction
 from homeserver.core.events import Event, StateKey
 from homeserver.core.hashes import encode_event
@@ -176,7 +177,7 @@ def _admit(tx: Write, request: Append, admission: Admission) -> None:
         tx.log(STATE, request.room_id)
     relate(tx, request.room_nid, entry)
     for redaction in admission.redactions:
-        carry_out(tx, redaction)
+        carry_out(tx, request.room_nid, redaction)
     for event_id in admission.missing:
         backward_extremities.insert(tx, request.room_nid, event_id, ordering_at(position))
     if admission.relayed:
@@ -219,15 +220,25 @@ def _log_remote_member(tx: Write, request: Append, key: StateKey, current: Timel
         tx.log(REMOTE_MEMBERSHIP, key[1], request.room_nid)
 
 
-def carry_out(tx: Write, redaction: Redaction) -> None:
+def carry_out(tx: Write, room_nid: int, redaction: Redaction) -> None:
     """The target is kept only as far as redaction leaves it.  Spec: client-server-api#redactions"""
-    event = redaction.target.event
+    target, event = redaction.target, redaction.target.event
     for tell in redaction.witnesses:
-        tell(tx, redaction.target)
-    pdu = encode_event(redact(event.pdu, event.version), event.version)
-    events.redact(tx, redaction.target.nid, redaction.by, pdu)
-    relations.forget(tx, redaction.target.nid)
+        tell(tx, target)
+    pdu = redact(event.pdu, event.version)
+    events.redact(tx, target.nid, redaction.by, encode_event(pdu, event.version))
+    relations.forget(tx, target.nid)
+    if event.is_state:
+        _show_redacted(tx, room_nid, target, pdu["content"])
     tx.log(REDACTED, event.event_id)
+
+
+def _show_redacted(tx: Write, room_nid: int, target: TimelineEvent, content: JSON) -> None:
+    """The directory shows what is left, if the target is what the room has now."""
+    event = target.event
+    changes = summary_changes({event.key: evolve(event, content=cast(JSONObject, content))})
+    if changes and state.entry_as_of(tx.connection, room_nid, event.key, state.NOW) == target.nid:
+        room_summaries.change(tx, room_nid, changes)
 
 
 def relate(tx: Write, room_nid: int, entry: TimelineEvent) -> None:

@@ -204,7 +204,7 @@ def _place(tx: Write, placement: _Placement) -> int:
         backward_extremities.insert(tx, placement.room_nid, event_id, placement.ordering)
     relate(tx, placement.room_nid, entry)
     for redaction in placement.redactions:
-        carry_out(tx, redaction)
+        carry_out(tx, placement.room_nid, redaction)
     if placement.redaction_waits and entry.event.redacts is not None:
         waiting_redactions.insert(tx, entry.event.redacts, entry.event_id)
     for write in placement.beside:

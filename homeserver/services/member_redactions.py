@@ -132,7 +132,7 @@ class MemberRedactions:
         after, most = Ordering(_number(place)), max(rows // ROWS_OF_ONE, 1)
         part = stored.placed(tx.connection, room_nid, target, after, end, most, rows * PLACES_FOR_ROW)
         said = _said_since(tx.connection, room_nid, part.events, target, version, int(str(place["since"])))
-        self._redact(tx, [revived(row, version) for row in said], entry.event_id)
+        self._redact(tx, room_nid, [revived(row, version) for row in said], entry.event_id)
         if part.upto is None:
             return Step(len(said), True, {**place, "phase": ASIDE, "after": place["since"]})
         return Step(len(said), False, {**place, "after": part.upto})
@@ -142,14 +142,14 @@ class MemberRedactions:
     ) -> Step:
         place, target = work.place, UserID(entry.event.state_key or "")
         part = stored.aside(tx.connection, room_nid, target, _number(place), max(rows // ROWS_OF_ONE, 1))
-        self._redact(tx, [revived(row, version) for row in part.events], entry.event_id)
+        self._redact(tx, room_nid, [revived(row, version) for row in part.events], entry.event_id)
         if part.upto is None:
             return Step(len(part.events), True)
         return Step(len(part.events), False, {**place, "after": part.upto})
 
-    def _redact(self, tx: Write, entries: Sequence[TimelineEvent], by: EventID) -> None:
+    def _redact(self, tx: Write, room_nid: int, entries: Sequence[TimelineEvent], by: EventID) -> None:
         for entry in entries:
-            carry_out(tx, self.redactions.of_event(entry, by))
+            carry_out(tx, room_nid, self.redactions.of_event(entry, by))
 
     def _queue(self, tx: Write, room_nid: int, entry: TimelineEvent) -> None:
         queue(tx, NAME, entry.event_id, {"room_id": entry.event.room_id}, now_ms(self.clock))
@@ -157,7 +157,7 @@ class MemberRedactions:
     def _redact_late(self, tx: Write, room_nid: int, entry: TimelineEvent) -> None:
         redaction = in_force(tx.connection, room_nid, entry.event.sender)
         if redaction is not None:
-            self._redact(tx, [entry], redaction.event_id)
+            self._redact(tx, room_nid, [entry], redaction.event_id)
 
 
 @define(eq=False)
@@ -177,7 +177,7 @@ class FetchedMemberRedactions:
             return
         sender, version = entry.event.sender, entry.event.version
         if _said_since(tx.connection, room_nid, (row,), sender, version, redaction.since_nid):
-            carry_out(tx, self.redactions.of_event(entry, redaction.event_id))
+            carry_out(tx, room_nid, self.redactions.of_event(entry, redaction.event_id))
 
 
 def in_force(tx: Snapshot, room_nid: int, user_id: UserID) -> MemberRedaction | None:

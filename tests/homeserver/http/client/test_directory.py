@@ -51,6 +51,19 @@ class DirectoryTests(RoomAPICase):
         await self.alice.act(room_id, "leave")
         self.assertEqual([], await self.names())
 
+    async def test_what_was_redacted_is_not_shown(self) -> None:
+        """A name that is redacted is gone from the directory; one that was replaced before changes nothing there."""
+        room_id = await self.alice.create_room(visibility="public", name="Moot", topic="All")
+        name = (await self.alice.set_state(room_id, "m.room.name", {"name": "Profanity"})).json["event_id"]
+        topic = (await self.alice.client.get(f"{V3}/rooms/{room_id}/state/m.room.topic", format="event")).json
+        await self.alice.set_state(room_id, "m.room.topic", {"topic": "Some"})
+        for number, event_id in enumerate((name, topic["event_id"])):
+            await self.alice.client.put(f"{V3}/rooms/{room_id}/redact/{event_id}/{number}", {})
+
+        (shown,) = (await self.api.stranger.get(ROOMS)).json["chunk"]
+        self.assertNotIn("name", shown)
+        self.assertEqual("Some", shown["topic"])
+
     async def test_publishing(self) -> None:
         """Who may name a room publishes it and takes it back; nobody else does."""
         room_id = await self.alice.create_room(preset="public_chat", name="Moot")
