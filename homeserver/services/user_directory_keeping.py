@@ -5,29 +5,23 @@ It is one consumer for all processes; whoever holds its lease does its work.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
-import structlog
 from attrs import define, field
-from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
 
 from homeserver.core.identifiers import ServerName, UserID
 from homeserver.core.log import EVENT, MEMBERSHIP, PROFILE, REMOTE_MEMBERSHIP, LogEntry, Position
 from homeserver.core.user_directory import DirectoryEntry, terms_of
 from homeserver.services.clock import Clock, now_ms
+from homeserver.services.leased_rounds import LEASE_SECONDS, LeasedRounds
 from homeserver.store import cursors, log, named_users, user_directory
 from homeserver.store.database import Database
-from homeserver.store.failures import DatabaseFailure
 from homeserver.store.write import Write
-
-logger = structlog.get_logger(__name__)
 
 CONSUMER: Final = "user_directory"
 FOLLOWED: Final = frozenset({EVENT, MEMBERSHIP, PROFILE, REMOTE_MEMBERSHIP})
 DELAY_SECONDS: Final = 1.0
 """What happens within it is worked in at once."""
-LEASE_SECONDS: Final = 60.0
 ENTRIES_MAX: Final = 2_000
 USERS_MAX: Final = 100
 """Worked in in one transaction, so that others can write in between."""
@@ -45,33 +39,23 @@ class UserDirectoryKeeping:
     holder: str
     """Of this process, like no other's."""
     delay_seconds: float = DELAY_SECONDS
-    _timer: Any = field(init=False, default=None)
-    _working: "Deferred[None] | None" = field(init=False, default=None)
-    _behind: bool = field(init=False, default=False)
-    _running: bool = field(init=False, default=False)
+    rounds: LeasedRounds = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.rounds = LeasedRounds(self.database, self.clock, CONSUMER, self.holder, self.delay_seconds, self.catch_up)
 
     async def start(self) -> None:
         """What happened before is worked in too."""
-        self._running = True
-        self._plan(self.delay_seconds)
+        self.rounds.start()
 
     async def stop(self) -> None:
         """Nothing is under way any more, and another process may go on at once."""
-        self._running = False
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        if self._working is not None:
-            await _end_of(self._working)
-        try:
-            await self.database.write(cursors.release, CONSUMER, self.holder)
-        except DatabaseFailure as failure:
-            # Another process waits until the lease is over.
-            logger.warning("the user directory is not handed over", reason=str(failure))
+        await self.rounds.stop()
 
     def follow(self, entries: Sequence[LogEntry]) -> None:
         """There is work when any of *entries* may be about a user's name."""
-        if self._running and any(entry.kind in FOLLOWED for entry in entries):
-            self._plan(self.delay_seconds)
+        if any(entry.kind in FOLLOWED for entry in entries):
+            self.rounds.plan()
 
     async def catch_up(self) -> bool:
         """All that the log says is in the directory; False: that is another process's work now."""
@@ -101,7 +85,7 @@ class UserDirectoryKeeping:
         for several in (user_directory.accounts, user_directory.members):
             after = ""
             while user_ids := await self.database.scan(several, after, USERS_MAX):
-                if not self._running:
+                if not self.rounds.running:
                     return False
                 await self._refresh(user_ids)
                 after = user_ids[-1]
@@ -113,32 +97,6 @@ class UserDirectoryKeeping:
             some = whole[start : start + USERS_MAX]
             found = await self.database.scan(named_users.entries, self.server, some)
             await self.database.write_long(_keep, found)
-
-    def _plan(self, delay_seconds: float) -> None:
-        if self._working is not None:
-            self._behind = True
-        elif self._timer is None or not self._timer.active():
-            self._timer = self.clock.callLater(delay_seconds, self._begin)
-
-    def _begin(self) -> None:
-        self._behind = False
-        self._working = Deferred.fromCoroutine(self._work())
-        self._working.addErrback(_report).addCallback(self._rest)
-
-    async def _work(self) -> None:
-        try:
-            is_ours = await self.catch_up()
-        except DatabaseFailure as failure:
-            logger.warning("the user directory falls behind", reason=str(failure))
-            is_ours = False
-        if not is_ours:
-            # Whoever has the work may end before it is done.
-            self._timer = self.clock.callLater(LEASE_SECONDS, self._begin) if self._running else None
-
-    def _rest(self, _: object) -> None:
-        self._working = None
-        if self._behind and self._running:
-            self._plan(self.delay_seconds)
 
 
 def _hold(tx: Write, holder: str, now: int, until: int) -> Position | None:
@@ -157,17 +115,3 @@ def _keep(tx: Write, found: Mapping[UserID, DirectoryEntry | None]) -> None:
             user_directory.remove(tx, user_id)
         else:
             user_directory.replace(tx, entry, terms_of(entry))
-
-
-def _report(failure: Failure) -> None:
-    logger.error("the user directory could not be kept", failure=failure.getTraceback())
-
-
-async def _end_of(work: "Deferred[None]") -> None:
-    ended: Deferred[None] = Deferred()
-
-    def end(result: None) -> None:
-        ended.callback(None)
-
-    work.addCallback(end)
-    await ended

@@ -126,7 +126,7 @@ def search_on(database: Database, timeline: Timeline, reactor: Any) -> Search:
     reading = RoomReading(database, known, views, states, shown)
     messages = Messages(database, known, views, reading, shown, ignored, NoPeers())
     indexing = SearchIndexing(database, reactor, "bench")
-    indexing._running = True
+    indexing.rounds.running = True
     return Search(
         reactor, database, indexing, known, memberships, views, messages, reading, shown, aggregations, ignored
     )

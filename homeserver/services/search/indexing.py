@@ -6,28 +6,22 @@ lease, which only says whose work it is to keep up while nobody searches.
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
-import structlog
 from attrs import define, field
-from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
 
 from homeserver.core.log import EVENT, STORED, LogEntry, Position
 from homeserver.core.search_words import WORDS_VERSION
 from homeserver.services.clock import Clock, now_ms
+from homeserver.services.leased_rounds import LEASE_SECONDS, LeasedRounds
 from homeserver.services.search.settings import SearchSettings
 from homeserver.store import cursors, log, search
 from homeserver.store.database import Database
-from homeserver.store.failures import DatabaseFailure
 from homeserver.store.search import Harvest
 from homeserver.store.write import Write
 
-logger = structlog.get_logger(__name__)
-
 CONSUMER: Final = "search"
 FOLLOWED: Final = frozenset({EVENT, STORED})
-LEASE_SECONDS: Final = 60.0
 POSITIONS_AT_ONCE: Final = 500
 """Worked in in one transaction, so that others can write in between."""
 SHORT: Final = 10
@@ -48,34 +42,26 @@ class SearchIndexing:
     holder: str
     """Of this process, like no other's."""
     settings: SearchSettings = SearchSettings()
-    _timer: Any = field(init=False, default=None)
-    _working: "Deferred[None] | None" = field(init=False, default=None)
-    _behind: bool = field(init=False, default=False)
-    _running: bool = field(init=False, default=False)
+    rounds: LeasedRounds = field(init=False)
     _rewritten: float | None = field(init=False, default=None)
+
+    def __attrs_post_init__(self) -> None:
+        self.rounds = LeasedRounds(
+            self.database, self.clock, CONSUMER, self.holder, self.settings.delay_seconds, self.keep_up
+        )
 
     async def start(self) -> None:
         """What happened before is worked in too."""
-        self._running = True
-        self._plan()
+        self.rounds.start()
 
     async def stop(self) -> None:
         """Nothing is under way any more, and another process may go on at once."""
-        self._running = False
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        if self._working is not None:
-            await _end_of(self._working)
-        try:
-            await self.database.write(cursors.release, CONSUMER, self.holder)
-        except DatabaseFailure as failure:
-            # Another process waits until the lease is over.
-            logger.warning("the search index is not handed over", reason=str(failure))
+        await self.rounds.stop()
 
     def follow(self, entries: Sequence[LogEntry]) -> None:
         """There is work when any of *entries* may have a text."""
-        if self._running and self.settings.enabled and any(entry.kind in FOLLOWED for entry in entries):
-            self._plan()
+        if self.settings.enabled and any(entry.kind in FOLLOWED for entry in entries):
+            self.rounds.plan()
 
     async def catch_up(self) -> None:
         """All that was written before is found; but not all of it where the index is far behind."""
@@ -94,9 +80,8 @@ class SearchIndexing:
         """The same to the end, with all that has to be done before and after; False: that is another process's work."""
         if not self.settings.enabled:
             return await self._switch_off()
-        # What comes after that waits for its turn: while much happens this would never end.
-        end = await self.database.read(log.head)
-        while self._running:
+        end: Position | None = None
+        while self.rounds.running:
             now = now_ms(self.clock)
             position = await self.database.write(_hold, self.holder, now, now + int(LEASE_SECONDS * 1000))
             if position is None:
@@ -106,6 +91,9 @@ class SearchIndexing:
                     return True
                 await self.database.write(_advance, UNUSABLE, BEGINNING)
                 continue
+            if end is None:
+                # What comes later waits for its turn: while much happens this would never end.
+                end = await self.database.read(log.head)
             if position >= end:
                 break
             await self._steps(position, end)
@@ -115,7 +103,7 @@ class SearchIndexing:
     async def _steps(self, position: Position, head: Position) -> None:
         """The index is further on, by as much as surely fits into a lease."""
         until = self.clock.seconds() + LEASE_SECONDS / 4
-        while position < head and self._running and self.clock.seconds() < until:
+        while position < head and self.rounds.running and self.clock.seconds() < until:
             position = await self._step(position, head)
 
     async def _step(self, position: Position, head: Position) -> Position:
@@ -129,7 +117,7 @@ class SearchIndexing:
     async def _clear(self) -> bool:
         """Nothing is in the index; False: stopped before."""
         while await self.database.write_long(_clear):
-            if not self._running:
+            if not self.rounds.running:
                 return False
         return True
 
@@ -150,34 +138,8 @@ class SearchIndexing:
         if not (await self.database.read(search.upkeep))[1]:
             return
         begin = True
-        while self._running and await self.database.write_long(search.rewrite, begin=begin):
+        while self.rounds.running and await self.database.write_long(search.rewrite, begin=begin):
             begin = False
-
-    def _plan(self) -> None:
-        if self._working is not None:
-            self._behind = True
-        elif self._timer is None or not self._timer.active():
-            self._timer = self.clock.callLater(self.settings.delay_seconds, self._begin)
-
-    def _begin(self) -> None:
-        self._behind = False
-        self._working = Deferred.fromCoroutine(self._work())
-        self._working.addErrback(_report).addCallback(self._rest)
-
-    async def _work(self) -> None:
-        try:
-            is_ours = await self.keep_up()
-        except DatabaseFailure as failure:
-            logger.warning("the search index falls behind", reason=str(failure))
-            is_ours = False
-        if not is_ours:
-            # Whoever has the work may end before it is done.
-            self._timer = self.clock.callLater(LEASE_SECONDS, self._begin) if self._running else None
-
-    def _rest(self, _: object) -> None:
-        self._working = None
-        if self._behind and self._running:
-            self._plan()
 
 
 def _hold(tx: Write, holder: str, now: int, until: int) -> Position | None:
@@ -215,17 +177,3 @@ def _clear(tx: Write) -> bool:
         # Another process was quicker, and fills it again.
         return False
     return search.clear(tx)
-
-
-def _report(failure: Failure) -> None:
-    logger.error("the search index could not be kept", failure=failure.getTraceback())
-
-
-async def _end_of(work: "Deferred[None]") -> None:
-    ended: Deferred[None] = Deferred()
-
-    def end(result: None) -> None:
-        ended.callback(None)
-
-    work.addCallback(end)
-    await ended

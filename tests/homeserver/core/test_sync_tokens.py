@@ -35,8 +35,8 @@ def test_a_sync_token_is_a_place_in_the_timeline() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "s", "t", "s1", "s1_", "s_1", "s-1_0", "s1_2_", "s1_2_3_4", "s1_0_9223372036854775807", "t1.5", "t--1", "tx", "s1_2 ",
-     "t١", "s99999999999999999_0",
+    ["", "s", "t", "s1", "s1_", "s_1", "s-1_0", "s1_2_", "s1_2_3_4", "s1_0_9223372036854775807", "t1.5",
+     "t--1", "tx", "s1_2 ", "t١", "s99999999999999999_0",
      "t9223372036854775808", "s" + "1" * 100 + "_0", "x1", "t1\n"],
 )  # fmt: skip
 def test_other_texts_are_refused(text: str) -> None:

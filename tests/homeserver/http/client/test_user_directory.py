@@ -10,12 +10,13 @@ from homeserver.http.client.profiles import ProfileEndpoints
 from homeserver.http.client.user_directory import UserDirectoryEndpoints
 from homeserver.services import mutual_rooms
 from homeserver.services.departing import Departing
+from homeserver.services.leased_rounds import LEASE_SECONDS
 from homeserver.services.member_content import MemberContent
 from homeserver.services.mutual_rooms import MutualRooms
 from homeserver.services.own_members import OwnMembers
 from homeserver.services.profiles import Profiles
 from homeserver.services.user_directory import UserDirectory, UserDirectorySettings
-from homeserver.services.user_directory_keeping import LEASE_SECONDS, UserDirectoryKeeping, _end_of
+from homeserver.services.user_directory_keeping import UserDirectoryKeeping
 from homeserver.store import users
 from homeserver.store.write import Write
 from tests.client import SERVER, Client, a_site
@@ -48,7 +49,7 @@ class DirectoryCase(RoomAPICase):
 
     def keeper(self, holder: str) -> UserDirectoryKeeping:
         keeping = UserDirectoryKeeping(HERE, self.database, self.api.clock, holder)
-        keeping._running = True
+        keeping.rounds.running = True
         return keeping
 
     def client(self, user: User) -> Client:
@@ -168,8 +169,7 @@ class KeepingTests(DirectoryCase):
         await keeping.start()
         await self.bob.create_room(preset="public_chat")
         self.api.clock.advance(1)
-        assert keeping._working is not None
-        await _end_of(keeping._working)
+        await keeping.rounds.settled()
         await keeping.stop()
         response = await self.client(self.alice).post(f"{V3}/user_directory/search", {"search_term": "bob"})
 

@@ -6,8 +6,9 @@ from twisted.internet.defer import Deferred
 
 from homeserver.core.search_words import words_sought
 from homeserver.core.searchable import EVERY_KEY
+from homeserver.services.leased_rounds import LEASE_SECONDS
 from homeserver.services.search import indexing
-from homeserver.services.search.indexing import CONSUMER, LEASE_SECONDS, SearchIndexing
+from homeserver.services.search.indexing import CONSUMER, SearchIndexing
 from homeserver.services.search.settings import SearchSettings
 from homeserver.store import cursors, log, search
 from homeserver.store.schema.search import search_upkeep
@@ -25,7 +26,7 @@ class IndexingTests(RoomAPICase):
 
     def keeper(self, name: str = "here", **settings: Any) -> SearchIndexing:
         keeper = SearchIndexing(self.database, self.api.clock, name, SearchSettings(**settings))
-        keeper._running = True
+        keeper.rounds.running = True
         return keeper
 
     async def total(self, term: str = "apple") -> int:
@@ -101,11 +102,11 @@ class IndexingTests(RoomAPICase):
         self.api.rooms.tail.follow(keeper.follow)
         await keeper.start()
         self.api.clock.advance(keeper.settings.delay_seconds)
-        await _settled(keeper)
+        await keeper.rounds.settled()
         await self.alice.say(self.room_id, "apple")
         self.assertEqual(0, await self.total())
         self.api.clock.advance(keeper.settings.delay_seconds)
-        await _settled(keeper)
+        await keeper.rounds.settled()
         self.assertEqual(1, await self.total())
         await keeper.stop()
         await self.alice.say(self.room_id, "apple")
@@ -131,16 +132,3 @@ class IndexingTests(RoomAPICase):
 def _of_another_version(tx: Write) -> None:
     tx.connection.execute(search_upkeep.delete())
     tx.connection.execute(search_upkeep.insert().values(one=1, version="0", erased=0))
-
-
-async def _settled(keeper: SearchIndexing) -> None:
-    while keeper._working is not None:
-        ended: Deferred[None] = Deferred()
-        working = keeper._working
-
-        def end(result: Any, ended: "Deferred[None]" = ended) -> Any:
-            ended.callback(None)
-            return result
-
-        working.addCallback(end)
-        await ended
