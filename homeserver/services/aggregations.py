@@ -5,7 +5,7 @@ Spec: client-server-api#aggregations-of-child-events
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 from attrs import define, frozen
 
@@ -48,6 +48,9 @@ class _Found:
 
 NOTHING: Final[Mapping[EventID, JSONObject]] = {}
 
+Kinds: TypeAlias = dict[str, set[EventID]]
+"""``{rel_type: the events that have such}``."""
+
 
 @define(eq=False)
 class Aggregations:
@@ -59,13 +62,20 @@ class Aggregations:
     client_events: ClientEvents
     ignored: IgnoredUsers
 
-    async def of(self, view: RoomView, events: Iterable[TimelineEvent], now_ms: int) -> Mapping[EventID, JSONObject]:
-        """``m.relations`` of those of *events* that have any; state events have none."""
+    async def of(
+        self, view: RoomView, events: Iterable[TimelineEvent], now_ms: int, kinds: Kinds | None = None
+    ) -> Mapping[EventID, JSONObject]:
+        """
+        ``m.relations`` of those of *events* that have any; state events have none.
+
+        *kinds*: of the room, as ``kinds_across`` answered for the events.
+        """
         # NOTSPEC: nothing, unless the spec changes its mind about state events.
         parents = {event.event_id: event for event in events if not event.event.is_state}
         if not parents:
             return NOTHING
-        kinds = await self.database.read(relations.kinds_of, view.room_nid, parents)
+        if kinds is None:
+            kinds = await self.database.read(relations.kinds_of, view.room_nid, parents)
         if not kinds:
             return NOTHING
         ignored = await self.ignored.of(view.user_id)
@@ -85,6 +95,12 @@ class Aggregations:
         )
         bundles = {event_id: await self._bundle(event_id, found, now_ms) for event_id in parents}
         return {event_id: bundle for event_id, bundle in bundles.items() if bundle}
+
+    async def kinds_across(self, rooms: Mapping[int, Iterable[TimelineEvent]]) -> Mapping[int, Kinds]:
+        """What kinds of events relate to those of several rooms, by the room's nid; in one read."""
+        parents = {each.event_id: nid for nid, events in rooms.items() for each in events if not each.event.is_state}
+        found = await self.database.read(relations.kinds_across, parents) if parents else {}
+        return {room_nid: found.get(room_nid, {}) for room_nid in rooms}
 
     async def newest_edits(self, view: RoomView, events: Iterable[TimelineEvent]) -> Mapping[EventID, TimelineEvent]:
         """{event ID: what replaces it for the reader} of those of *events* that are replaced."""

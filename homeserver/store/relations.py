@@ -3,7 +3,7 @@ Events that refer to others: replies in threads, edits, reactions, references.  
 client-server-api#aggregations-of-child-events
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from attrs import frozen
@@ -129,6 +129,13 @@ _KINDS = PreparedIn(
             r.c.room_nid == bindparam("room_nid"),
             r.c.ordering.is_not(None),
         )
+    )
+)
+_KINDS_ACROSS = PreparedIn(
+    lambda ids: (
+        select(r.c.room_nid, r.c.relates_to, r.c.rel_type)
+        .distinct()
+        .where(r.c.relates_to.in_(ids), r.c.rel_type.in_([REPLACE, REFERENCE, THREAD]), r.c.ordering.is_not(None))
     )
 )
 _RELATED = PreparedIn(
@@ -287,6 +294,16 @@ def kinds_of(tx: Connection, room_nid: int, parents: Iterable[EventID]) -> dict[
     rows = _KINDS.all(tx, parents, room_nid=room_nid, kind_0=REPLACE, kind_1=REFERENCE, kind_2=THREAD)
     for parent, rel_type in rows:
         found.setdefault(rel_type, set()).add(parent)
+    return found
+
+
+def kinds_across(tx: Connection, parents: Mapping[EventID, int]) -> dict[int, dict[str, set[EventID]]]:
+    """As ``kinds_of``, by the nid of the room; *parents*: ``{event: its room's nid}``.  Every such room is there."""
+    found: dict[int, dict[str, set[EventID]]] = {room_nid: {} for room_nid in parents.values()}
+    for room_nid, parent, rel_type in _KINDS_ACROSS.all(tx, parents):
+        # Whoever refers to an event of another room says nothing there.
+        if parents[parent] == room_nid:
+            found[room_nid].setdefault(rel_type, set()).add(parent)
     return found
 
 

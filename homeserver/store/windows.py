@@ -4,7 +4,7 @@ Parts of rooms by event ID alone: stretches of a timeline, states and how they c
 Who reads these has most of the events in memory already.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from attrs import frozen
@@ -17,7 +17,7 @@ from homeserver.core.log import Position
 from homeserver.core.timeline import Ordering
 from homeserver.store import rooms as stored_rooms
 from homeserver.store import state
-from homeserver.store.prepared import Prepared
+from homeserver.store.prepared import Prepared, PreparedIn
 from homeserver.store.schema.events import events
 from homeserver.store.schema.rooms import state_changes as c
 
@@ -42,6 +42,8 @@ class MemberCounts:
     heroes: tuple[UserID, ...]
     former: tuple[UserID, ...]
     """Those that left or are banned; looked for only where there are too few heroes."""
+    known: int = 0
+    """All who ever had to do with the room."""
 
 
 _LATEST = Prepared(
@@ -76,6 +78,22 @@ def _with_ids(*conditions: Any) -> Select[Any]:
     return select(c.c.type, c.c.state_key, events.c.event_id).select_from(same)
 
 
+def _of_rooms(room_nids: Sequence[Any], *conditions: Any) -> Select[Any]:
+    """The same of several rooms, with the room."""
+    key = (c.c.room_nid, c.c.type, c.c.state_key)
+    n = (
+        select(*key, func.max(c.c.position).label("position"))
+        .where(c.c.room_nid.in_(room_nids), c.c.position <= bindparam("upto"), *conditions)
+        .group_by(*key)
+        .subquery("newest")
+    )
+    same = and_(*(c.c[name] == n.c[name] for name in ("room_nid", "type", "state_key", "position")))
+    return select(*key, events.c.event_id).select_from(c.join(n, same).join(events, events.c.nid == c.c.event_nid))
+
+
+_STATES = PreparedIn(_of_rooms)
+_STATES_WITHOUT_MEMBERS = PreparedIn(lambda room_nids: _of_rooms(room_nids, c.c.type != MEMBER))
+_MEMBERS_AMONG = PreparedIn(lambda user_ids: _with_ids(c.c.type == MEMBER, c.c.state_key.in_(user_ids)))
 _STATE = Prepared(_with_ids())
 _STATE_WITHOUT_MEMBERS = Prepared(_with_ids(c.c.type != MEMBER))
 _ENTRY = Prepared(
@@ -165,11 +183,30 @@ def state_ids(
     found: dict[StateKey, EventID] = {
         (kind, key): event_id for kind, key, event_id in statement.all(tx, room_nid=room_nid, upto=position)
     }
-    for user_id in members or ():
-        event_id = entry_id(tx, room_nid, (MEMBER, user_id), position)
-        if event_id is not None:
-            found[MEMBER, user_id] = event_id
+    if members:
+        found |= _members_among(tx, room_nid, members, position)
     return found
+
+
+def states_of_rooms(
+    tx: Connection, members: Mapping[int, Collection[UserID] | None], position: Position
+) -> dict[int, dict[StateKey, EventID]]:
+    """As ``state_ids`` of each of the rooms that are named with the *members* wanted; either all or none are None."""
+    statement = _STATES if None in members.values() else _STATES_WITHOUT_MEMBERS
+    found: dict[int, dict[StateKey, EventID]] = {room_nid: {} for room_nid in members}
+    for room_nid, kind, key, event_id in statement.all(tx, members, upto=position):
+        found[room_nid][kind, key] = event_id
+    for room_nid, wanted in members.items():
+        if wanted:
+            found[room_nid] |= _members_among(tx, room_nid, wanted, position)
+    return found
+
+
+def _members_among(
+    tx: Connection, room_nid: int, user_ids: Iterable[UserID], position: Position
+) -> dict[StateKey, EventID]:
+    rows = _MEMBERS_AMONG.all(tx, user_ids, room_nid=room_nid, upto=position)
+    return {(kind, key): event_id for kind, key, event_id in rows}
 
 
 def state_around(
@@ -237,7 +274,8 @@ def member_counts(tx: Connection, room_nid: int, position: Position, heroes: int
     former = (
         [row[0] for row in _FORMER.all(tx, room_nid=room_nid, upto=position, limit=heroes)] if len(first) < 2 else []
     )
-    return MemberCounts(joined, invited, tuple(map(UserID, first)), tuple(map(UserID, former)))
+    known = sum(counts.values())
+    return MemberCounts(joined, invited, tuple(map(UserID, first)), tuple(map(UserID, former)), known)
 
 
 def joined_room_ids(tx: Connection, user_id: UserID) -> list[RoomID]:

@@ -1,12 +1,14 @@
 """The rooms that the user is in: their timelines, states and summaries."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from typing import Final
 
-from attrs import define
+from attrs import define, frozen
 
-from homeserver.core.identifiers import RoomID
+from homeserver.core.identifiers import EventID, RoomID, UserID
 from homeserver.core.log import EVENT, STATE, Position
+from homeserver.services.aggregations import Kinds
 from homeserver.services.clock import Clock
 from homeserver.services.recent_events import INLINE_MAX, RecentEvents, Window
 from homeserver.services.summaries import Summaries, Summary
@@ -21,6 +23,37 @@ from homeserver.store import room_activity, windows
 from homeserver.store.database import Database
 from homeserver.store.memberships import Membership
 from homeserver.store.windows import MEMBER
+
+LARGE: Final = 500
+"""Members with whom a room is read by itself, and not in the reactor's thread."""
+
+
+@frozen(eq=False)
+class _Answer:
+    """What the rooms are written into."""
+
+    span: SyncSpan
+    body: SyncBody
+    rendering: Rendering
+    pace: Pace
+
+
+@frozen(eq=False)
+class _Draft:
+    """
+    What is known of a room's part before its state.
+
+    *is_whole*: the client is told all of the room.  *heroes*: with lazy loading, members to be told of in any case.
+    """
+
+    timeline: RoomTimeline
+    is_whole: bool
+    summary: Summary | None
+    heroes: Collection[UserID]
+
+    @property
+    def is_large(self) -> bool:
+        return self.summary is not None and self.summary.counts.known > LARGE
 
 
 @define(eq=False)
@@ -47,12 +80,25 @@ class JoinedRooms:
         if not rooms:
             return
         limit = span.filter.room.timeline.limit_within(self.settings.timeline_default, self.settings.timeline_max)
-        rendering, pace = Rendering(span), Pace(self.clock)
+        answer = _Answer(span, body, Rendering(span), Pace(self.clock))
         for some in batched(rooms, ROOMS_AT_ONCE):
             found = await self.recent.latest_of([room.stretch(limit) for room in some])
-            for room, window in zip(some, found, strict=True):
-                await self._write_room(span, rendering, body, room, window, limit)
-                await pace.step()
+            drafts = [await self._draft(span, room, window, limit) for room, window in zip(some, found, strict=True)]
+            kinds = await self.timelines.kinds([draft.timeline for draft in drafts])
+            whole = [(draft.timeline, draft.heroes) for draft in drafts if draft.is_whole and not draft.is_large]
+            states = await self.states.wholes(span, whole)
+            for draft in drafts:
+                nid = draft.timeline.room.row.room_nid
+                state_ids = await self.states.of(
+                    span,
+                    draft.timeline,
+                    draft.is_whole,
+                    draft.heroes,
+                    state=states.get(nid),
+                    is_large=draft.is_large,
+                )
+                await self._write_room(answer, draft, state_ids, kinds.get(nid))
+                await answer.pace.step()
 
     async def _candidates(self, span: SyncSpan) -> list[Membership]:
         """The rooms that are asked for news."""
@@ -80,26 +126,29 @@ class JoinedRooms:
             for row in rows
         ]
 
-    async def _write_room(
-        self, span: SyncSpan, rendering: Rendering, body: SyncBody, room: RoomSpan, window: Window, limit: int
-    ) -> None:
+    async def _draft(self, span: SyncSpan, room: RoomSpan, window: Window, limit: int) -> _Draft:
         timeline = await self.timelines.choose(span, room, window, limit)
-        is_new = room.since is None
-        whole = is_new or span.full_state
-        summary = await self._summary(span, timeline, whole)
+        is_whole = room.since is None or span.full_state
+        summary = await self._summary(span, timeline, is_whole)
         lazy = span.filter.room.state.lazy_load_members
         heroes = summary.heroes(span.user_id) if summary is not None and lazy else ()
-        state_ids = await self.states.of(span, timeline, whole, heroes)
-        state = await self.states.render(span, rendering, state_ids)
-        if not (is_new or whole or timeline.shown or state):
+        return _Draft(timeline, is_whole, summary, heroes)
+
+    async def _write_room(
+        self, answer: _Answer, draft: _Draft, state_ids: Sequence[EventID], kinds: Kinds | None
+    ) -> None:
+        span, body, timeline = answer.span, answer.body, draft.timeline
+        state = await self.states.render(span, answer.rendering, state_ids, answer.pace)
+        if not (draft.is_whole or timeline.shown or state):
             return
+        room = timeline.room
         part = body.joined(room.row.room_id)
         body.timelines[room.row.room_id] = timeline.shown
-        part["timeline"] = await self.timelines.render(rendering, timeline)
+        part["timeline"] = await self.timelines.render(answer.rendering, timeline, kinds)
         part[body.state_name] = {"events": state}
-        if summary is not None:
-            part["summary"] = summary.to_json(span.user_id)
-        if is_new:
+        if draft.summary is not None:
+            part["summary"] = draft.summary.to_json(span.user_id)
+        if room.since is None:
             body.newly_joined.add(room.row.room_id)
 
     async def _summary(self, span: SyncSpan, timeline: RoomTimeline, whole: bool) -> Summary | None:

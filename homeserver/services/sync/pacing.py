@@ -30,6 +30,10 @@ class Pace:
         """One more room is written."""
         self._done += 1
         if self._done % ROOMS_AT_ONCE == 0:
-            turn: Deferred[None] = Deferred()
-            self.clock.callLater(0, turn.callback, None)
-            await turn
+            await self.turn()
+
+    async def turn(self) -> None:
+        """Others went first."""
+        turn: Deferred[None] = Deferred()
+        self.clock.callLater(0, turn.callback, None)
+        await turn

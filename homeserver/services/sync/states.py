@@ -7,6 +7,7 @@ Spec: client-server-api#syncing, proposals/4222
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final, TypeAlias
 
 from attrs import define
 
@@ -18,12 +19,18 @@ from homeserver.core.timeline import TimelineEvent
 from homeserver.services.client_events import ClientEvents
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.sync.lazy_members import SentMembers
+from homeserver.services.sync.pacing import Pace, batched
 from homeserver.services.sync.rendering import Rendering
 from homeserver.services.sync.section import SyncSpan
 from homeserver.services.sync.timelines import RoomTimeline
 from homeserver.store import windows
 from homeserver.store.database import Database
 from homeserver.store.windows import MEMBER, StateChange
+
+EVENTS_AT_ONCE: Final = 100
+"""Of a long state; of those that nobody has in memory, a few milliseconds."""
+
+State: TypeAlias = Mapping[StateKey, EventID]
 
 
 @define(eq=False)
@@ -35,19 +42,43 @@ class States:
     client_events: ClientEvents
     sent: SentMembers
 
+    async def wholes(
+        self, span: SyncSpan, wanted: Iterable[tuple[RoomTimeline, Collection[UserID]]]
+    ) -> Mapping[int, State]:
+        """
+        The whole states that go with several timelines, by the room's nid, as ``of`` needs them; in one read.
+
+        Each timeline comes with its heroes.  A room that ``of`` had better read by itself is left out.
+        """
+        members = {
+            timeline.room.row.room_nid: _members_shown(span, timeline, heroes)
+            for timeline, heroes in wanted
+            if timeline.room.upto == span.upto.position and (span.state_after or not timeline.has_state)
+        }
+        if len(members) < 2:
+            return {}
+        return await self.database.read(windows.states_of_rooms, members, span.upto.position)
+
     async def of(
-        self, span: SyncSpan, timeline: RoomTimeline, whole: bool, heroes: Collection[UserID]
+        self,
+        span: SyncSpan,
+        timeline: RoomTimeline,
+        whole: bool,
+        heroes: Collection[UserID],
+        *,
+        state: State | None = None,
+        is_large: bool = False,
     ) -> list[EventID]:
         """
         The events of the state that goes with *timeline*: all of it (*whole*), or what changed.
 
-        *heroes*: members to be told of in any case, with lazy loading.
+        *heroes*: members to be told of in any case, with lazy loading.  *state*: what ``wholes`` found.  *is_large*:
+        the room has so many members that nobody should wait while they are read.
         """
         lazy = span.filter.room.state.lazy_load_members
         senders = _senders(timeline) if lazy else set()
         if whole:
-            members = senders | set(heroes) | {span.user_id} if lazy else None
-            found = await self._whole(span, timeline, members)
+            found = dict(state) if state is not None else await self._whole(span, timeline, heroes, is_large=is_large)
         else:
             found = await self._changed(span, timeline) if _needs_changes(span, timeline) else {}
             if lazy:
@@ -69,10 +100,18 @@ class States:
         entry = await self.database.read(windows.entry_id, room.row.room_nid, own, room.upto)
         return [] if entry is None else [entry]
 
-    async def render(self, span: SyncSpan, rendering: Rendering, event_ids: Sequence[EventID]) -> list[JSON]:
-        """The state as the reader gets it."""
+    async def render(
+        self, span: SyncSpan, rendering: Rendering, event_ids: Sequence[EventID], pace: Pace | None = None
+    ) -> list[JSON]:
+        """The state as the reader gets it; of a long one, others go first now and then if *pace* is given."""
         if not event_ids:
             return []
+        if pace is not None and len(event_ids) > EVENTS_AT_ONCE:
+            rendered: list[JSON] = []
+            for some in batched(event_ids, EVENTS_AT_ONCE):
+                rendered += await self.render(span, rendering, some)
+                await pace.turn()
+            return rendered
         events = await self.known.by_ids(event_ids)
         admits = span.filter.room.state
         wanted: list[TimelineEvent] = [
@@ -82,14 +121,13 @@ class States:
         return [rendering.render(event, copy) for event, copy in zip(wanted, copies, strict=True)]
 
     async def _whole(
-        self, span: SyncSpan, timeline: RoomTimeline, members: Collection[UserID] | None
+        self, span: SyncSpan, timeline: RoomTimeline, heroes: Collection[UserID], *, is_large: bool
     ) -> dict[StateKey, EventID]:
-        room = timeline.room
+        room, members = timeline.room, _members_shown(span, timeline, heroes)
         # What the timeline shows the client applies itself, on top of what was before.
         shown = set() if span.state_after else _shown_keys(timeline)
-        return await self.database.read(
-            windows.state_around, room.row.room_nid, timeline.before, room.upto, shown, members=members
-        )
+        read = self.database.scan if is_large and members is None else self.database.read
+        return await read(windows.state_around, room.row.room_nid, timeline.before, room.upto, shown, members=members)
 
     async def _changed(self, span: SyncSpan, timeline: RoomTimeline) -> dict[StateKey, EventID]:
         room = timeline.room
@@ -144,6 +182,13 @@ def _latest(
 
 def _shown_keys(timeline: RoomTimeline) -> set[StateKey]:
     return {event.event.key for event, _ in timeline.shown if event.event.is_state}
+
+
+def _members_shown(span: SyncSpan, timeline: RoomTimeline, heroes: Collection[UserID]) -> Collection[UserID] | None:
+    """Of whom a whole state tells; None: of all."""
+    if not span.filter.room.state.lazy_load_members:
+        return None
+    return {*_senders(timeline), *heroes, span.user_id}
 
 
 def _senders(timeline: RoomTimeline) -> set[UserID]:

@@ -1,6 +1,6 @@
 """The part of a room's timeline that goes into an answer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from attrs import define, frozen
@@ -10,7 +10,7 @@ from homeserver.core.client_events import ClientEvent
 from homeserver.core.log import Position
 from homeserver.core.sync_tokens import PaginationToken
 from homeserver.core.timeline import Ordering, TimelineEvent, ordering_at, position_of
-from homeserver.services.aggregations import Aggregations
+from homeserver.services.aggregations import Aggregations, Kinds
 from homeserver.services.client_events import ClientEvents
 from homeserver.services.recent_events import BEGINNING, RecentEvents, Stretch, Window
 from homeserver.services.room_views import RoomView
@@ -106,14 +106,21 @@ class Timelines:
             wanted, limited = wanted[-limit:] if limit else [], True
         return _timeline(room, window.events, wanted, limited or len(seen) < scanned)
 
-    async def render(self, rendering: Rendering, timeline: RoomTimeline) -> JSONObject:
-        """The timeline as the reader gets it."""
+    async def kinds(self, timelines: Iterable[RoomTimeline]) -> Mapping[int, Kinds]:
+        """What ``render`` must know of the timelines, by the room's nid: of several it is read at once."""
+        limited = {t.room.row.room_nid: [event for event, _ in t.shown] for t in timelines if t.limited and t.shown}
+        return await self.aggregations.kinds_across(limited) if len(limited) > 1 else {}
+
+    async def render(self, rendering: Rendering, timeline: RoomTimeline, kinds: Kinds | None = None) -> JSONObject:
+        """The timeline as the reader gets it; *kinds*: what was found before of its events."""
         events = [event for event, _ in timeline.shown]
         copies: Sequence[ClientEvent] = await self.client_events.in_timeline(timeline.room.row.room_nid, events)
         if timeline.limited:
             # Otherwise the client has all that relates to an event from its own timeline.
             # Spec: client-server-api#aggregations-of-child-events
-            bundles = await self.aggregations.of(_view(rendering.span, timeline.room), events, rendering.span.now_ms)
+            bundles = await self.aggregations.of(
+                _view(rendering.span, timeline.room), events, rendering.span.now_ms, kinds
+            )
             copies = [
                 copy.with_relations(bundles[copy.event_id]) if copy.event_id in bundles else copy for copy in copies
             ]
