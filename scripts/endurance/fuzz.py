@@ -10,6 +10,7 @@ from scripts.endurance.flood import MEBIBYTE, start_flood
 from scripts.endurance.laboratory import DATABASES, MAKERS, running_server
 from scripts.endurance.requests import Findings, Fuzzer
 from scripts.endurance.schemas import SpecMissing, operations
+from scripts.endurance.served import described_operations, proposed_operations, with_proposals
 from scripts.laboratory.federation_peer import start_peer
 from scripts.laboratory.homeservers import Homeserver
 from scripts.laboratory.processes import resident_bytes
@@ -27,7 +28,9 @@ FAULTS_SHOWN_MAX = 25
 @click.option("--seed", type=int, help="Repeat a run; a run prints its own.")
 def main(each: int, pdus: int, only: tuple[str, ...], database: str, server: str, seed: int | None) -> None:
     """
-    Send made-up requests to every operation of the spec, and mutated events from a peer.
+    Send made-up requests to every operation, and mutated events from a peer.
+
+    Operations are those of the spec, of proposals, and of the server's administration.
 
     Counts the answers.  Ends with status 1 when one was the server's fault (5xx, no answer, an error without a
     code), when a mutated event was taken, or when the server is not there at the end.
@@ -47,9 +50,11 @@ def main(each: int, pdus: int, only: tuple[str, ...], database: str, server: str
 
 
 def fuzz_requests(server: Homeserver, each: int, only: Sequence[str], seed: int) -> Findings:
-    """*each* requests to every operation of both APIs, in an order mixed by *seed*.  Raises SpecMissing."""
+    """*each* requests to every operation there is, in an order mixed by *seed*.  Raises SpecMissing."""
     choice = random.Random(seed)
-    chosen = [operation for api in APIS for operation in operations(api) if not only or operation.row.id in only]
+    specified = [with_proposals(operation) for api in APIS for operation in operations(api)]
+    every = [*specified, *proposed_operations(), *described_operations(server)]
+    chosen = [operation for operation in every if not only or operation.row.id in only]
     peer = start_peer(server, server.place.authority, "127.0.0.8")
     try:
         fuzzer = Fuzzer(server, choice, peer)

@@ -1,4 +1,4 @@
-"""Made-up requests to every operation of the spec: the answers counted, and each kept that is the server's fault."""
+"""Made-up requests to everything that is served: the answers counted, and each kept that is the server's fault."""
 
 import http.client
 import json
@@ -11,8 +11,9 @@ from attrs import Factory, define, field, frozen
 from homeserver.http.rows import Authentication, Body
 from scripts.endurance.inventions import ODD_VALUES, Inventor
 from scripts.endurance.schemas import Operation
-from scripts.laboratory.client import MatrixClient, MatrixError, register
+from scripts.laboratory.client import MatrixClient, MatrixError, log_in, register
 from scripts.laboratory.federation_peer import FederationPeer
+from scripts.laboratory.folkmoot import make_administrator
 from scripts.laboratory.homeservers import Homeserver
 
 ANSWER_SECONDS_MAX = 40
@@ -55,8 +56,10 @@ class Fuzzer:
     peer: FederationPeer
     findings: Findings = Factory(Findings)
     _user: MatrixClient | None = None
+    _administrator: MatrixClient | None = None
     _inventor: Inventor | None = None
     _users: int = 0
+    _administrators: int = 0
 
     def try_operation(self, operation: Operation) -> None:
         """One request to *operation*, noted in the findings."""
@@ -66,9 +69,14 @@ class Fuzzer:
         content = self._content(operation, inventor)
         if row.authentication is Authentication.SERVER_SIGNATURE:
             authorization = self._signature(row.method, target, content)
+        elif row.authentication is Authentication.SERVER_ADMIN:
+            authorization = self._administrators_token()
         else:
             authorization = self._token()
         self._send(operation, target, content, authorization)
+        if row.authentication is Authentication.SERVER_ADMIN and row.method != "GET":
+            # It may have cost the user their account, or a room of theirs.
+            self._user = None
 
     def _content(self, operation: Operation, inventor: Inventor) -> bytes | None:
         if operation.row.body is Body.NONE:
@@ -83,6 +91,14 @@ class Fuzzer:
         if self.choice.random() < 0.05:
             return f"Bearer {self.choice.choice(BAD_TOKENS)}"
         return "" if self.choice.random() < 0.03 else f"Bearer {self._user.access_token}"
+
+    def _administrators_token(self) -> str:
+        if self.choice.random() < 0.1:
+            return self._token()
+        if self._administrator is None:
+            self._administrators += 1
+            self._administrator = log_in(self.server, make_administrator(self.server, f"root{self._administrators}"))
+        return f"Bearer {self._administrator.access_token}"
 
     def _signature(self, method: str, target: str, content: bytes | None) -> str:
         if self.choice.random() < 0.05:
@@ -117,16 +133,15 @@ class Fuzzer:
         fault = _fault_of(response.status, response.getheader("Content-Type", "") or "", body)
         if fault:
             self.findings.faults.append(Fault(row.name, shown, fault))
-        if response.status == 401 and b"M_UNKNOWN_TOKEN" in body:
-            self._check_session()
+        if response.status == 401 and (b"M_UNKNOWN_TOKEN" in body or b"M_USER_LOCKED" in body):
+            self._check_sessions()
 
-    def _check_session(self) -> None:
-        """A new user takes over where a request has ended the session."""
-        assert self._user is not None, "prepared"
-        try:
-            self._user.request("GET", "/v3/account/whoami")
-        except MatrixError:
+    def _check_sessions(self) -> None:
+        """New users take over where a request has ended a session."""
+        if not _is_there(self._user):
             self._user = None
+        if not _is_there(self._administrator):
+            self._administrator = None
 
     def _prepare(self, *, fresh: bool) -> Inventor:
         if self._user is not None and self._inventor is not None and not fresh:
@@ -156,6 +171,9 @@ class Fuzzer:
             "stateKey": ["", user.user_id],
             "receiptType": ["m.read", "m.read.private", "m.fully_read"],
             "ruleId": [".m.rule.master", "mine"],
+            "number": ["1", "2", "0", "-1", "x"],
+            "action": ["send", "cancel", "restart"],
+            "medium": ["email", "msisdn"],
             "filterId": ["0", "1"],
             "since": [user.sync()["next_batch"]],
             "scope": ["global"],
@@ -169,6 +187,16 @@ class Fuzzer:
             "tag": ["m.favourite", "u.mine"],
             "dir": ["b", "f"],
         }
+
+
+def _is_there(user: MatrixClient | None) -> bool:
+    if user is None:
+        return False
+    try:
+        user.request("GET", "/v3/account/whoami")
+    except MatrixError:
+        return False
+    return True
 
 
 def _target(operation: Operation, inventor: Inventor) -> str:

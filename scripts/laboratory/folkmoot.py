@@ -1,13 +1,19 @@
 """Folkmoot as a process of its own, driven from outside by its settings file alone."""
 
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from scripts.laboratory.client import PASSWORD
 from scripts.laboratory.homeservers import Homeserver, Place, folder_bytes
 from scripts.laboratory.tools import ROOT
+
+COMMAND_SECONDS_MAX: Final = 60
+_PROGRAM: Final = Path(sys.executable).with_name("folkmoot")
 
 
 def make_folkmoot(
@@ -23,7 +29,7 @@ def make_folkmoot(
 
     *more*: settings beside those of every laboratory.
     """
-    settings = place.directory / "folkmoot.yaml"
+    settings = _settings_file(place)
     # JSON is YAML.
     settings.write_text(
         json.dumps({**_settings(place, presence=presence, room_version=room_version), **(more or {})}, indent=1)
@@ -32,11 +38,28 @@ def make_folkmoot(
     return Homeserver(
         kind="folkmoot",
         place=place,
-        command=[*profiled, Path(sys.executable).with_name("folkmoot"), "serve", "--config", settings],
+        command=[*profiled, _PROGRAM, "serve", "--config", settings],
         storage=lambda: folder_bytes(place.directory, "folkmoot.db*"),
         # An installed server has its bytecode, as Synapse has; one in a checkout must be let keep it.
         environment={"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": ""},
     )
+
+
+def make_administrator(server: Homeserver, username: str) -> str:
+    """The user ID of a new account that administers *server*, made as operators make the first one."""
+    account = (username, "--admin", "--password", PASSWORD, "--config", str(_settings_file(server.place)))
+    subprocess.run(
+        [str(_PROGRAM), "register-user", *account],
+        env={**os.environ, **server.environment},
+        check=True,
+        capture_output=True,
+        timeout=COMMAND_SECONDS_MAX,
+    )
+    return f"@{username}:{server.server_name}"
+
+
+def _settings_file(place: Place) -> Path:
+    return place.directory / "folkmoot.yaml"
 
 
 def _settings(place: Place, *, presence: bool, room_version: str) -> dict[str, Any]:
