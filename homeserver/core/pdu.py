@@ -7,6 +7,7 @@ Spec: server-server-api#checks-performed-on-receipt-of-a-pdu, check 1
 import re
 from collections.abc import Mapping
 from hashlib import sha256
+from sys import intern
 from typing import Any, Final, cast
 
 from homeserver.core.canonical import JSON, JSONObject, check_canonical
@@ -93,22 +94,32 @@ def parse_unsigned_pdu(
 
 def stored_event(pdu: JSONObject, version: RoomVersion, event_id: EventID) -> Event:
     """The event that *pdu*, which was parsed before it was stored, is: nothing is checked once more."""
-    # Almost all that is read from the store comes through here, a thousand events for one page of history.
+    # Almost all that is read from the store comes through here, a thousand events for one page of history.  Many of
+    # these are kept in memory, and most of their texts recur: one is kept of each, which saves 0.4 of 2.7 KB.  IDs that
+    # few events name are left out: being interned takes 100 bytes itself.
     fields = cast(dict[str, Any], pdu)
-    event_type: str = fields["type"]
+    event_type = fields["type"] = intern(fields["type"])
+    sender = fields["sender"] = UserID(intern(fields["sender"]))
     prev_events, auth_events = fields["prev_events"], fields["auth_events"]
     if version.references_with_hashes:
         prev_events, auth_events = [pair[0] for pair in prev_events], [pair[0] for pair in auth_events]
+    else:
+        auth_events[:] = map(intern, auth_events)
     room_id = fields.get("room_id")
     if room_id is None or event_type == "m.room.create":
         room_id = _room_id(pdu, event_type, event_id, version)
+    else:
+        room_id = fields["room_id"] = RoomID(intern(room_id))
+    state_key = fields.get("state_key")
+    if state_key == sender:
+        state_key = fields["state_key"] = sender
     content: JSONObject = fields["content"]
     return Event(
         event_id,
         room_id,
         event_type,
-        fields["sender"],
-        fields.get("state_key"),
+        sender,
+        state_key,
         content,
         tuple(prev_events),
         tuple(auth_events),

@@ -6,6 +6,7 @@ reads a table, or changes it by a statement, finds the gathered rows inserted fi
 """
 
 from collections.abc import Sequence
+from sys import intern
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, update
@@ -41,7 +42,8 @@ class Write:
     def log(self, kind: str, subject: str, ref: int | None = None) -> Position:
         """The next position of the log is taken by this change."""
         position = self.position = Position(self.position + 1)
-        self.entries.append(LogEntry(position, kind, subject, ref))
+        # Many entries stay in memory, of few rooms and users: there is one of each name.
+        self.entries.append(LogEntry(position, kind, intern(subject), ref))
         return position
 
     def insert(self, insertion: Insertion, row: Row) -> None:
@@ -92,4 +94,4 @@ def _row(entry: LogEntry) -> Row:
 
 def entries_of(rows: Sequence[Row]) -> tuple[LogEntry, ...]:
     """The entries that *rows* of the log are."""
-    return tuple(LogEntry(Position(row[0]), row[1], row[2], row[3]) for row in rows)
+    return tuple(LogEntry(Position(row[0]), intern(row[1]), intern(row[2]), row[3]) for row in rows)
