@@ -31,40 +31,45 @@ class GeneratedCode:
     file: Path
     _kept: dict[bytes, CodeType] = field(init=False, factory=dict)
     """By the digests of their sources; empty where there is nothing that can be used."""
-    _used: dict[bytes, CodeType] = field(init=False, factory=dict)
-    _compiled: int = field(init=False, default=0)
-    """How many were not there."""
+    _used: set[bytes] = field(init=False, factory=set)
+    _compiled: dict[bytes, CodeType] = field(init=False, factory=dict)
+    """What was not there."""
 
     def load(self) -> None:
         """What was kept is at hand."""
-        with suppress(OSError, EOFError, ValueError, TypeError):
-            content = self.file.read_bytes()
-            kept = marshal.loads(content[len(MAGIC_NUMBER) :]) if content.startswith(MAGIC_NUMBER) else None
-            if isinstance(kept, dict):
-                self._kept = kept
+        self._kept = self._read()
 
     def compile(self, source: str, filename: str, mode: str, *others: Any) -> Any:
         """As the function of that name that comes with Python."""
         if others or mode != "exec" or not isinstance(source, str):
             return builtins.compile(source, filename, mode, *others)
         digest = blake2b(f"{filename}\0{source}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
-        code = self._kept.get(digest)
+        self._used.add(digest)
+        # Most of it is in use once, and then makes room for what is imported next.
+        code = self._kept.pop(digest, None) or self._compiled.get(digest)
         if code is None:
-            self._compiled += 1
-            code = builtins.compile(source, filename, mode, dont_inherit=True)
-        self._used[digest] = code
+            code = self._compiled[digest] = builtins.compile(source, filename, mode, dont_inherit=True)
         return code
 
     def forget(self) -> None:
         """Nothing is at hand any more: what is in use is kept by those who use it."""
-        self._kept, self._used = {}, {}
+        self._kept, self._used, self._compiled = {}, set(), {}
 
     def keep(self) -> None:
         """The next start finds what this one used, if that was not there and the file can be written."""
         if not self._compiled:
             return
+        whole = {digest: code for digest, code in self._read().items() if digest in self._used} | self._compiled
         new = self.file.with_suffix(f".{os.getpid()}")
         with suppress(OSError):
             self.file.parent.mkdir(exist_ok=True)
-            new.write_bytes(MAGIC_NUMBER + marshal.dumps(self._used))
+            new.write_bytes(MAGIC_NUMBER + marshal.dumps(whole))
             new.replace(self.file)
+
+    def _read(self) -> dict[bytes, CodeType]:
+        with suppress(OSError, EOFError, ValueError, TypeError):
+            content = self.file.read_bytes()
+            kept = marshal.loads(content[len(MAGIC_NUMBER) :]) if content.startswith(MAGIC_NUMBER) else None
+            if isinstance(kept, dict):
+                return kept
+        return {}
