@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Select, and_, bindparam, exists, func, select
 
 from federation.store.schema import outages, outbox_edus, outbox_rooms, outbox_transactions, server_keys
 from homeserver.core.identifiers import RoomID, ServerName
+from homeserver.store.like import ESCAPE, literally
 from homeserver.store.prepared import Prepared, Row
 from homeserver.store.schema.rooms import rooms
 from homeserver.store.schema.rooms import state_changes as c
@@ -37,7 +38,7 @@ _n = _NAMES.c.server_name
 _ROOMS = select(func.count()).where(outbox_rooms.c.destination == _n).correlate(_NAMES).scalar_subquery()
 _EDUS = select(func.count()).where(outbox_edus.c.destination == _n).correlate(_NAMES).scalar_subquery()
 _SENT = select(func.count()).where(outbox_transactions.c.destination == _n).correlate(_NAMES).scalar_subquery()
-_SEARCHED = func.lower(_n).like(bindparam("search"), escape="\\")
+_SEARCHED = func.lower(_n).like(bindparam("search"), escape=ESCAPE)
 _FAILING = outages.c.server_name.is_not(None)
 
 
@@ -69,7 +70,7 @@ _SHARED = Prepared(
         rooms.c.joined,
         c.c.type == "m.room.member",
         c.c.membership == "join",
-        c.c.state_key.like(bindparam("users"), escape="\\"),
+        c.c.state_key.like(bindparam("users"), escape=ESCAPE),
         ~exists().where(
             and_(
                 _newer.c.room_nid == c.c.room_nid,
@@ -85,13 +86,13 @@ _SHARED = Prepared(
 
 def page(tx: Connection, search: str, after: str, limit: int, *, failing: bool) -> list[StoredDestination]:
     """The first *limit* servers after a name in which *search* occurs; *failing*: only those that do not answer."""
-    rows = _PAGES[failing].all(tx, search=f"%{_escaped(search.lower())}%", after=after, limit=limit)
+    rows = _PAGES[failing].all(tx, search=f"%{literally(search.lower())}%", after=after, limit=limit)
     return [_destination(row) for row in rows]
 
 
 def count(tx: Connection, search: str, *, failing: bool) -> int:
     """How many there are."""
-    return int(_COUNTS[failing].scalar(tx, search=f"%{_escaped(search.lower())}%"))
+    return int(_COUNTS[failing].scalar(tx, search=f"%{literally(search.lower())}%"))
 
 
 def by_name(tx: Connection, name: ServerName) -> StoredDestination | None:
@@ -102,13 +103,9 @@ def by_name(tx: Connection, name: ServerName) -> StoredDestination | None:
 
 def shared_rooms(tx: Connection, name: ServerName) -> list[RoomID]:
     """The rooms of this server that users of the other are joined to."""
-    return [RoomID(row[0]) for row in _SHARED.all(tx, users=f"%:{_escaped(name)}")]
+    return [RoomID(row[0]) for row in _SHARED.all(tx, users=f"%:{literally(name)}")]
 
 
 def _destination(row: Row) -> StoredDestination:
     name, failures, since_ms, retry_at_ms, rooms_waiting, edus_waiting, sent = row
     return StoredDestination(ServerName(name), failures, since_ms, retry_at_ms, rooms_waiting, edus_waiting, bool(sent))
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

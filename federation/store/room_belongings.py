@@ -11,6 +11,7 @@ from homeserver.core.identifiers import RoomID
 from homeserver.core.log import Position
 from homeserver.core.timeline import Ordering, position_of
 from homeserver.store import events, rooms
+from homeserver.store.like import ESCAPE, literally
 from homeserver.store.prepared import Prepared
 from homeserver.store.room_tables import DeletedRoom, RoomTables
 from homeserver.store.write import Write
@@ -19,7 +20,7 @@ APART: Final[dict[str, str]] = {}
 TABLES: Final = RoomTables(METADATA, APART)
 
 _o = outbox_transactions
-_NAMED = or_(_o.c.pdus.like(bindparam("named"), escape="\\"), _o.c.edus.like(bindparam("named"), escape="\\"))
+_NAMED = or_(_o.c.pdus.like(bindparam("named"), escape=ESCAPE), _o.c.edus.like(bindparam("named"), escape=ESCAPE))
 _SENDING = Prepared(select(_o.c.destination, _o.c.pdus, _o.c.edus).where(_NAMED))
 _REWRITE = Prepared(
     update(_o).where(_o.c.destination == bindparam("to")).values(pdus=bindparam("places"), edus=bindparam("others"))
@@ -55,8 +56,7 @@ def delete_of_room(tx: Write, room: DeletedRoom, limit: int) -> int:
 
 def _rewrite(tx: Write, room_id: RoomID) -> int:
     """Transactions under way are tried again without what they said of the room."""
-    escaped = room_id.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    found = _SENDING.all(tx.connection, named=f'%"{escaped}"%')
+    found = _SENDING.all(tx.connection, named=f'%"{literally(room_id)}"%')
     rewritten = 0
     for destination, pdus, edus in found:
         places = [place for place in orjson.loads(pdus) if place[0] != room_id]

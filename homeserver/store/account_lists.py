@@ -9,6 +9,7 @@ from sqlalchemy import BindParameter, ColumnElement, Connection, Select, and_, b
 from homeserver.core.account_queries import AccountOutline, AccountQuery
 from homeserver.core.canonical import parse_json
 from homeserver.core.profiles import DISPLAY_NAME
+from homeserver.store.like import ESCAPE, literally
 from homeserver.store.prepared import Prepared
 from homeserver.store.schema.users import devices, profiles, threepids, users
 
@@ -64,8 +65,7 @@ def count(tx: Connection, query: AccountQuery) -> int:
 def _params(query: AccountQuery) -> dict[str, Any]:
     params: dict[str, Any] = dict(query.flags)
     if query.search is not None:
-        text = query.search.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        params["search"] = f"%{text}%"
+        params["search"] = f"%{literally(query.search.lower())}%"
     return params
 
 
@@ -94,12 +94,12 @@ def _conditions(flags: tuple[str, ...], searches: bool) -> list[ColumnElement[bo
     if searches:
         pattern: BindParameter[Any] = bindparam("search")
         address = exists().where(
-            threepids.c.user_id == _u.user_id, func.lower(threepids.c.address).like(pattern, escape="\\")
+            threepids.c.user_id == _u.user_id, func.lower(threepids.c.address).like(pattern, escape=ESCAPE)
         )
         conditions.append(
             or_(
-                func.lower(_u.user_id).like(pattern, escape="\\"),
-                func.lower(_DISPLAY_NAME).like(pattern, escape="\\"),
+                func.lower(_u.user_id).like(pattern, escape=ESCAPE),
+                func.lower(_DISPLAY_NAME).like(pattern, escape=ESCAPE),
                 address,
             )
         )

@@ -10,6 +10,7 @@ from sqlalchemy import BindParameter, ColumnElement, Connection, and_, bindparam
 from homeserver.core.identifiers import EventID, RoomID
 from homeserver.core.room_queries import RoomOutline, RoomsQuery
 from homeserver.store.closed_rooms import BLOCKED
+from homeserver.store.like import ESCAPE, literally
 from homeserver.store.prepared import Prepared
 from homeserver.store.schema.events import backward_extremities, events
 from homeserver.store.schema.jobs import closed_rooms
@@ -141,8 +142,7 @@ def _flags(query: RoomsQuery) -> tuple[tuple[str, bool], ...]:
 def _params(query: RoomsQuery) -> dict[str, Any]:
     if query.search is None:
         return {}
-    text = query.search.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return {"search": f"%{text}%"}
+    return {"search": f"%{literally(query.search.lower())}%"}
 
 
 @lru_cache(maxsize=256)
@@ -172,5 +172,5 @@ def _conditions(flags: tuple[tuple[str, bool], ...], searches: bool) -> list[Col
     if searches:
         pattern: BindParameter[Any] = bindparam("search")
         texts = (s.c.name, s.c.canonical_alias, _r.room_id)
-        conditions.append(or_(*(func.lower(func.coalesce(text, "")).like(pattern, escape="\\") for text in texts)))
+        conditions.append(or_(*(func.lower(func.coalesce(text, "")).like(pattern, escape=ESCAPE) for text in texts)))
     return conditions

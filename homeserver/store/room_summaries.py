@@ -8,6 +8,7 @@ from attrs import frozen
 from sqlalchemy import Connection, Select, bindparam, delete, exists, func, or_, select, tuple_, update
 
 from homeserver.core.identifiers import RoomAlias, RoomID
+from homeserver.store.like import ESCAPE, literally
 from homeserver.store.prepared import Prepared, PreparedIn, Row, upsert
 from homeserver.store.schema.appservices import network_rooms as n
 from homeserver.store.schema.rooms import room_summaries as s
@@ -70,9 +71,9 @@ _PUBLIC = {
     "one": _SHOWN & _OF_NETWORK,
 }
 _TERM = or_(
-    s.c.name.ilike(bindparam("like"), escape="\\"),
-    s.c.topic.ilike(bindparam("like"), escape="\\"),
-    s.c.canonical_alias.ilike(bindparam("like"), escape="\\"),
+    s.c.name.ilike(bindparam("like"), escape=ESCAPE),
+    s.c.topic.ilike(bindparam("like"), escape=ESCAPE),
+    s.c.canonical_alias.ilike(bindparam("like"), escape=ESCAPE),
 )
 _PLACE = tuple_(s.c.joined_members, s.c.room_nid)
 _BELOW = tuple_(bindparam("members"), bindparam("nid")) > _PLACE
@@ -157,8 +158,7 @@ def public(
     start = after if after is not None else ((-1, -1) if backward else (2**62, 2**62))
     params: dict[str, Any] = {"members": start[0], "nid": start[1], "limit": limit, **network.params}
     if term is not None:
-        escaped = term.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        params["like"] = f"%{escaped}%"
+        params["like"] = f"%{literally(term)}%"
     types = None if room_types is None else sorted(each for each in room_types if each is not None)
     for index, name in enumerate(types or ()):
         params[f"type_{index}"] = name
