@@ -4,23 +4,28 @@ The methods that attrs and cattrs write for our classes are compiled once, not a
 Both write the source of functions while modules are imported, a thousand times, and Python compiles each: a fifth of a
 server's start.  Python keeps its own bytecode in ``__pycache__``, and here these go to a file beside it, each by a
 digest of all that it was compiled from: what is found there is what the compiler would have made, whichever version of
-a library wrote the source.  Where the file is missing, is of another Python or cannot be written, all is compiled.
+a library wrote the source.  One thing alone is changed: attrs writes a number into each ``__hash__`` that tells classes
+apart and that Python draws anew for each process; here it is the same in all.
 
+Where the file is missing, is of another Python or cannot be written, all is compiled.
 ``python -m scripts.lean`` writes the file where Python is told to write no bytecode.
 """
 
 import builtins
 import marshal
 import os
+import re
 from contextlib import suppress
 from hashlib import blake2b
 from importlib.util import MAGIC_NUMBER, cache_from_source
 from pathlib import Path
 from types import CodeType
 from typing import Any, Final
+from zlib import crc32
 
 from attrs import define, field
 
+_CLASS_NUMBER: Final = re.compile(r"(?<=hash\(\(\n)( +)-?\d+(?=,\n)")
 FILE: Final = Path(cache_from_source(__file__)).with_suffix(".generated")
 
 
@@ -35,6 +40,11 @@ class GeneratedCode:
     _compiled: dict[bytes, CodeType] = field(init=False, factory=dict)
     """What was not there."""
 
+    @property
+    def compiled(self) -> int:
+        """How many were not at hand."""
+        return len(self._compiled)
+
     def load(self) -> None:
         """What was kept is at hand."""
         self._kept = self._read()
@@ -43,6 +53,7 @@ class GeneratedCode:
         """As the function of that name that comes with Python."""
         if others or mode != "exec" or not isinstance(source, str):
             return builtins.compile(source, filename, mode, *others)
+        source = _CLASS_NUMBER.sub(rf"\g<1>{crc32(filename.encode())}", source)
         digest = blake2b(f"{filename}\0{source}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
         self._used.add(digest)
         # Most of it is in use once, and then makes room for what is imported next.

@@ -1,6 +1,8 @@
 """Tests of scripts/generated_code.py."""
 
 import marshal
+import subprocess
+import sys
 from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,6 +11,29 @@ from unittest import TestCase
 from scripts.generated_code import GeneratedCode
 
 SOURCE = "def double(number):\n    return 2 * number"
+
+
+CLASS = """
+import sys, pathlib
+import attrs, attr._make
+from scripts.generated_code import GeneratedCode
+
+code = GeneratedCode(pathlib.Path(sys.argv[1]))
+code.load()
+attr._make.compile = code.compile
+
+@attrs.frozen
+class Place:
+    x: int
+
+@attrs.frozen
+class Size:
+    x: int
+
+assert hash(Place(1)) == hash(Place(1)) != hash(Size(1))
+print(code.compiled)
+code.keep()
+"""
 
 
 def double_of(code: GeneratedCode, number: int, source: str = SOURCE) -> int:
@@ -87,3 +112,18 @@ class GeneratedCodeTests(TestCase):
         self.assertEqual(42, double_of(code, 21))
         code.keep()
         self.assertEqual("not a folder", (self.folder / "__pycache__").read_text())
+
+    def test_classes_of_attrs_are_the_same_in_all_processes(self) -> None:
+        """What attrs writes for a class does not hang on how this process hashes texts."""
+        missed = [
+            subprocess.run(
+                [sys.executable, "-c", CLASS, str(self.file)],
+                env={"PYTHONHASHSEED": seed},
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout.strip()
+            for seed in ("1", "2")
+        ]
+
+        self.assertEqual(["2", "0"], missed)
