@@ -12,9 +12,7 @@ from homeserver.core.hashes import content_hash
 from homeserver.core.identifiers import UserID
 from homeserver.core.pdu import parse_pdu
 from homeserver.core.unpadded_base64 import encode_base64
-from tests.federation.servers import (
-    FederatedServer,
-)
+from tests.federation.servers import FederatedServer
 
 SEND = "/_matrix/federation/v1/send/"
 
