@@ -1,5 +1,7 @@
 """Extensions of sliding sync."""
 
+from typing import Any
+
 from tests.builders import ALICE, DAVE
 from tests.databases import each_database
 from tests.sliding import LIST
