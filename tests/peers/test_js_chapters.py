@@ -289,7 +289,7 @@ def test_threads(play: Play) -> None:
         "bob": {"took_part": True},
         "carol": {
             "listed": 2,
-            "order": [False, True],
+            "order": [True, False],
             "length": 3,
             "bodies": ["What shall we eat?", "Soup", "Bread", "Cheese"],
             "took_part": False,

@@ -42,7 +42,7 @@ export async function threads() {
     await when("both threads", () => listed().length === 2);
     const hers = room.getThread(root);
     await when("its replies", () => hers.findEventById(replies[0]));
-    // Not from the SDK's own timeline of threads: that is ordered by what of each is fetched first.
+    // The oldest first.  Not from the SDK's own timeline of threads: that is ordered by what of each is fetched first.
     const all = await carol.createThreadListMessagesRequest(room_id, null, 10, "b", ThreadFilterType.All);
     const mine = await bob.createThreadListMessagesRequest(room_id, null, 10, "b", ThreadFilterType.My);
     return {
