@@ -17,7 +17,7 @@ export async function profiles() {
     await alice.deleteExtendedProfileProperty("x.pets");
     const found = await when("the directory", async () => {
         const { results } = await bob.searchUserDirectory({ term: name, limit: 5 });
-        return results.length && results;
+        return results[0]?.avatar_url && results;
     });
     const stranger = await arrive("carol");
     return {
