@@ -1,4 +1,4 @@
-"""The services of accounts on one database, wired as ``scripts/serve.py`` wires them, with fakes of their ports."""
+"""The services of accounts on one database, wired as ``scripts/parts`` wires them, with fakes of their ports."""
 
 from collections.abc import Collection, Sequence
 

@@ -1,4 +1,4 @@
-"""A server's accounts and those who administer them, wired as ``scripts/serve.py`` wires them."""
+"""A server's accounts and those who administer them, wired as ``scripts/parts`` wires them."""
 
 from typing import Any
 

@@ -1,5 +1,5 @@
 """
-The services of end-to-end encryption put together for tests, as ``scripts/serve.py`` wires them; and clients' keys.
+The services of end-to-end encryption put together for tests, as ``scripts/parts`` wires them; and clients' keys.
 
 Servers with the same ``Network`` ask one another for keys, and ``carry`` brings what one's outbox holds to another.
 """

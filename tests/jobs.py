@@ -1,4 +1,4 @@
-"""Background jobs beside the client side of rooms, wired as ``scripts/serve.py`` wires them."""
+"""Background jobs beside the client side of rooms, wired as ``scripts/parts`` wires them."""
 
 import secrets
 

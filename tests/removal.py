@@ -1,4 +1,4 @@
-"""What deletes rooms, wired to the services of a test's server as ``scripts/serve.py`` wires it."""
+"""What deletes rooms, wired to the services of a test's server as ``scripts/parts`` wires it."""
 
 import secrets
 from collections.abc import Sequence

@@ -1,5 +1,5 @@
 """
-The whole client side of rooms on one database, wired as ``scripts/serve.py`` wires it; other servers cannot be reached.
+The whole client side of rooms on one database, wired as ``scripts/parts`` wires it; other servers cannot be reached.
 
     api = RoomAPI(self.database)
     alice, bob = await api.users("alice", "bob")

@@ -1,4 +1,4 @@
-"""The services of a sync put together for tests, wired as ``scripts/serve.py`` wires them, on the services of rooms."""
+"""The services of a sync put together for tests, wired as ``scripts/parts`` wires them, on the services of rooms."""
 
 from typing import Any
 

@@ -51,9 +51,7 @@ class EncryptionForAppservices:
 
     async def members(self, room_nid: int, position: Position) -> Collection[UserID]:
         """Users of any server joined to the room after *position*; none of a large room that is not encrypted."""
-        return await self.database.scan(
-            room_moves.members, room_nid, position, unencrypted_max=UNENCRYPTED_MEMBERS_MAX
-        )
+        return await self.database.scan(room_moves.members, room_nid, position, unencrypted_max=UNENCRYPTED_MEMBERS_MAX)
 
     def forget_messages(self, tx: Write, user_ids: Collection[UserID], upto: Position) -> None:
         """The messages to their devices at and before *upto* were delivered."""

@@ -1,4 +1,8 @@
-"""Administration, and how rooms end."""
+"""
+Administration, and how rooms end.
+
+Each class of endpoints is also named in ``scripts/administration/endpoints.py``, for the command line.
+"""
 
 from importlib.metadata import version
 from platform import python_version

@@ -22,7 +22,7 @@ class AppserviceTraffic:
             AppserviceSurroundings(
                 database,
                 reactor,
-                appservices.appservice_requests,
+                appservices.requests,
                 EncryptionForAppservices(database),
                 settings.appservice_traffic,
                 opaque_id(),
@@ -34,4 +34,4 @@ class AppserviceTraffic:
         )
         if traffic.queues:
             tail.follow(traffic.follow)
-        self.networks = Networks(appservices.roster, appservices.appservice_requests, database, reactor)
+        self.networks = Networks(appservices.roster, appservices.requests, database, reactor)

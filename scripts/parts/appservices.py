@@ -24,5 +24,5 @@ class Appservices:
             reactor, servers.names, evolve(settings.outbound, allow_private_addresses=True)
         )
         base.closing.push_async_callback(appservice_client.close)
-        self.appservice_requests = HTTPAppservices(appservice_client, settings.appservice_traffic)
-        self.queries = Queries(roster, self.appservice_requests, reactor)
+        self.requests = HTTPAppservices(appservice_client, settings.appservice_traffic)
+        self.queries = Queries(roster, self.requests, reactor)

@@ -158,7 +158,7 @@ def room_endpoints(
     ground: Ground, identity: Identity, traffic: AppserviceTraffic, proposals: Proposal
 ) -> tuple[object, ...]:
     """Rooms: how they are made, who is in them, and how they are found."""
-    base, roster, asking = ground.base, ground.appservices.roster, ground.appservices.appservice_requests
+    base, roster, asking = ground.base, ground.appservices.roster, ground.appservices.requests
     members, reading = ground.members, ground.reading
     return (
         RoomCreationEndpoints(base.name, base.room_version, members.creating, identity.address_inviting),

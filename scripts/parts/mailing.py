@@ -1,34 +1,22 @@
 """The parts that send mail, put together; a server without a mail server has none of them."""
 
-from collections.abc import Callable
-from typing import Any
-
 from attrs import frozen
 
 from conf.reading import SettingsError
-from conf.settings import Settings
-from homeserver.services.known_events import KnownEvents
-from homeserver.services.log_tail import LogTail
-from homeserver.services.mail.digest_contents import DigestContents
-from homeserver.services.mail.digest_schedule import DigestSchedule
-from homeserver.services.mail.digesting import Digesting
 from homeserver.services.mail.notices import AccountNotices
 from homeserver.services.mail.outgoing import Outgoing
 from homeserver.services.mail.pace import MailPace
 from homeserver.services.mail.post import Post
 from homeserver.services.mail.reminders import RenewalReminders
-from homeserver.services.mail.room_names import RoomNames
 from homeserver.services.mail.settings import EmailSettings
 from homeserver.services.mail.texts import BadText, Texts
 from homeserver.services.mail.validation import Validation
-from homeserver.services.notifications import Notifications
-from homeserver.services.summaries import Summaries
-from homeserver.store.database import Database
+from scripts.parts.foundation import Foundation, dice, opaque_id
 
 
 @frozen(eq=False)
 class Mailing:
-    """All that stands on the mail server, but for digests of rooms, which are built later."""
+    """All that stands on the mail server, but for digests of rooms, which are built with push."""
 
     settings: EmailSettings
     texts: Texts
@@ -39,37 +27,9 @@ class Mailing:
     reminders: RenewalReminders
 
 
-@frozen(eq=False)
-class RoomParts:
-    """What digests tell of, by the parts that know it."""
-
-    tail: LogTail
-    known_events: KnownEvents
-    summaries: Summaries
-    notifications: Notifications
-
-
-def digesting_of(
-    settings: Settings, mailing: Mailing | None, database: Database, reactor: Any, secret: bytes, parts: RoomParts
-) -> Digesting | None:
-    """What tells users by mail of what is unread; None: nobody is told so."""
-    if mailing is None or not mailing.settings.digests:
-        return None
-    schedule = DigestSchedule(database, reactor, mailing.settings.rhythm)
-    names = RoomNames(database, parts.known_events, parts.summaries)
-    contents = DigestContents(settings.server_name, parts.tail, parts.notifications, names, mailing.settings)
-    return Digesting(database, reactor, schedule, contents, mailing.post, mailing.texts, secret, settings.baseurl)
-
-
-def mailing_of(
-    settings: Settings,
-    database: Database,
-    reactor: Any,
-    secret: bytes,
-    opaque_id: Callable[[], str],
-    dice: Callable[[], float],
-) -> Mailing | None:
+def mailing_of(base: Foundation, secret: bytes) -> Mailing | None:
     """The parts; None: the settings name no mail server.  Raises SettingsError."""
+    settings, reactor, database = base.settings, base.reactor, base.database
     email = settings.email
     if email is None:
         return None

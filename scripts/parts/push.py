@@ -1,6 +1,10 @@
 """Push: what is new, for those who do not wait for it."""
 
 from homeserver.http.push_gateways import HTTPPushGateways
+from homeserver.services.mail.digest_contents import DigestContents
+from homeserver.services.mail.digest_schedule import DigestSchedule
+from homeserver.services.mail.digesting import Digesting
+from homeserver.services.mail.room_names import RoomNames
 from homeserver.services.notifications import Notifications
 from homeserver.services.pushing.badges import Badges
 from homeserver.services.pushing.dues import Dues
@@ -11,7 +15,6 @@ from homeserver.services.pushing.service import Pushing
 from homeserver.services.rule_owners import RuleOwners
 from scripts.parts.foundation import dice, opaque_id
 from scripts.parts.ground import Ground
-from scripts.parts.mailing import RoomParts, digesting_of
 from scripts.proposals.proposal import Proposal
 
 
@@ -20,7 +23,7 @@ class Push:
 
     def __init__(self, ground: Ground, proposals: Proposal) -> None:
         base, servers, rooms, members = ground.base, ground.servers, ground.rooms, ground.members
-        reading, sign_in, users, news = ground.reading, ground.sign_in, ground.users, ground.news
+        reading, users, news = ground.reading, ground.users, ground.news
         settings, reactor, database, tail = base.settings, base.reactor, base.database, base.tail
         known_events = rooms.known_events
         memberships = members.memberships
@@ -41,11 +44,20 @@ class Push:
         push_surroundings = PushSurroundings(
             reactor, HTTPPushGateways(servers.outbound), dues, notices, badges, settings.push, dice
         )
-        digest_parts = RoomParts(tail, known_events, news.summaries, self.notifications)
-        self.digesting = digesting = digesting_of(
-            settings, sign_in.mailing, database, reactor, sign_in.interactive_secret, digest_parts
-        )
+        self.digesting = digesting = _digesting(ground, self.notifications)
         digests = None if digesting is None else digesting.schedule
         self.pushing = Pushing(database, reactor, dues, push_surroundings, opaque_id(), digests)
         for push_follower in (badges, self.pushing):
             tail.follow(push_follower.follow)
+
+
+def _digesting(ground: Ground, notifications: Notifications) -> Digesting | None:
+    """What tells users by mail of what is unread; None: nobody is told so."""
+    base, mailing, secret = ground.base, ground.sign_in.mailing, ground.sign_in.interactive_secret
+    if mailing is None or not mailing.settings.digests:
+        return None
+    name, settings, reactor, database = base.name, mailing.settings, base.reactor, base.database
+    schedule = DigestSchedule(database, reactor, settings.rhythm)
+    names = RoomNames(database, ground.rooms.known_events, ground.news.summaries)
+    contents = DigestContents(name, base.tail, notifications, names, settings)
+    return Digesting(database, reactor, schedule, contents, mailing.post, mailing.texts, secret, base.settings.baseurl)

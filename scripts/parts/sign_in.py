@@ -22,7 +22,7 @@ from homeserver.services.stages.simple import Dummy, Password, RegistrationToken
 from homeserver.services.stages.stage import Stage
 from homeserver.services.third_party_ids import ThirdPartyIDs
 from scripts.parts.appservices import Appservices
-from scripts.parts.foundation import Foundation, dice, opaque_id
+from scripts.parts.foundation import Foundation
 from scripts.parts.mailing import mailing_of
 from scripts.parts.members import Members
 
@@ -47,7 +47,7 @@ class SignIn:
         failures = LoginFailures(reactor, settings.login_failures if settings.rate_limits.enabled else None)
         credentials = Credentials(name, database, hashes, failures)
         self.interactive_secret = interactive_secret = _interactive_secret(keys)
-        self.mailing = mailing = mailing_of(settings, database, reactor, interactive_secret, opaque_id, dice)
+        self.mailing = mailing = mailing_of(base, interactive_secret)
         self.validation = validation = None if mailing is None else mailing.validation
         stages: list[Stage] = [
             Dummy(),
