@@ -1,4 +1,4 @@
-"""All that administrators can ask for: what ``scripts/parts/administration.py`` serves to them, and the command line knows."""
+"""All that administrators can ask for: what ``scripts/parts/administration.py`` serves, and the command line knows."""
 
 from federation.http.admin.destinations import DestinationEndpoints
 from homeserver.http.admin.actions import ActionEndpoints
