@@ -60,7 +60,9 @@ class Distribution:
             return room.servers.keys()
         if room.members_are_written and not self.moves.may_have_moved(room_id, Position(before - 1)):
             return room.servers.keys()
-        if room.members_are_written and not self.moves.servers_may_have_moved(room_id, room.nid, Position(before - 1)):
+        if not room.is_moving(self.server) and not self.moves.servers_may_have_moved(
+            room_id, room.nid, Position(before - 1)
+        ):
             # Our own server may have come or gone; who is told is always another.
             return room.servers.keys()
         changed = await self.database.read(joined_servers.changes_since, room.nid, Position(before - 1))

@@ -45,6 +45,8 @@ class LiveRoom:
     members_generation: int = field(init=False, default=0)
     """What the generation is once the last change of who is joined is written."""
     _written_generation: int = field(init=False, default=0)
+    _moving: dict[ServerName, int] = field(init=False, factory=dict)
+    """Servers whose first user came or whose last one went, by writes that are not done: what these raise it to."""
     _settled: dict[EventID, None] = field(init=False, factory=dict)
 
     def __attrs_post_init__(self) -> None:
@@ -67,9 +69,15 @@ class LiveRoom:
         """Nobody is coming or going this very moment: who is joined is so in the store, too."""
         return self.members_generation <= self._written_generation
 
+    def is_moving(self, besides: ServerName) -> bool:
+        """Whether another server than *besides* is coming or going this very moment."""
+        return any(server != besides for server in self._moving)
+
     def note_written(self, generation: int) -> None:
         """The write that raised the room to *generation* is done."""
         self._written_generation = max(self._written_generation, generation)
+        if self._moving:
+            self._moving = {server: at for server, at in self._moving.items() if at > generation}
 
     def apply(self, changes: Mapping[StateKey, Event | None]) -> None:
         """The current state is changed by the write that will raise the generation; None removes an entry."""
@@ -89,11 +97,14 @@ class LiveRoom:
         if joined and user_id not in self.joined:
             self.joined.add(user_id)
             self.servers[server] += 1
+            if self.servers[server] == 1:
+                self._moving[server] = self.generation + 1
         elif not joined and user_id in self.joined:
             self.joined.remove(user_id)
             self.servers[server] -= 1
             if not self.servers[server]:
                 del self.servers[server]
+                self._moving[server] = self.generation + 1
 
 
 @define(eq=False)

@@ -66,6 +66,12 @@ class _Recent:
     overtaken: bool = False
     """The room has events after *upto*; as long as it has none, *upto* may as well be the head of the log."""
 
+    def trim(self) -> None:
+        """Of too many places, the older half is not in memory any more."""
+        if len(self.places) > 2 * KEPT:
+            self.after = self.places[KEPT - 1][0]
+            del self.places[:KEPT]
+
 
 @define(eq=False)
 class RecentEvents:
@@ -109,8 +115,7 @@ class RecentEvents:
             if entry.kind == EVENT:
                 recent = self._rooms.get(RoomID(entry.subject))
                 if recent is not None and not recent.overtaken:
-                    recent.overtaken = True
-                    recent.upto = Ordering(ordering_at(entry.position) - 1)
+                    self._extend_by(recent, entry)
 
     def forget_messages(self, room_id: RoomID, room_nid: int) -> None:
         """The room's newest events are read afresh."""
@@ -152,13 +157,23 @@ class RecentEvents:
         elif recent is not None and is_next:
             recent.places += places
             recent.upto, recent.overtaken = span.upto, False
-            if len(recent.places) > 2 * KEPT:
-                recent.after = recent.places[KEPT - 1][0]
-                del recent.places[:KEPT]
+            recent.trim()
         elif recent is None and span.after == BEGINNING:
             self._rooms[room_id] = _Recent(BEGINNING, span.upto, places)
         while len(self._rooms) > self.rooms_max:
             self._rooms.popitem(last=False)
+
+    def _extend_by(self, recent: _Recent, entry: LogEntry) -> None:
+        """What this process wrote is in memory, and need not be read by all who wait for it."""
+        event = self.known.cached_by_nid(entry.position if entry.ref is None else entry.ref)
+        place = ordering_at(entry.position)
+        if event is None or event.ordering != place:
+            recent.overtaken = True
+            recent.upto = Ordering(place - 1)
+            return
+        recent.places.append((place, event.event_id))
+        recent.upto = place
+        recent.trim()
 
     def _cached(self, stretch: Stretch) -> list[Place] | None:
         """The places of the last ``limit + 1`` events, oldest first; None when they are not in memory."""

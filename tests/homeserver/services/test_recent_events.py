@@ -48,3 +48,17 @@ class RecentEventsTests(DatabaseCase):
         second = await services.recent.latest(stretch)
 
         self.assertEqual(list(first.events), list(second.events))
+
+    async def test_what_is_written_here_is_not_read(self) -> None:
+        """Of a room that is in memory, what follows comes from memory too."""
+        services = SyncServices(self.database)
+        room_id = await services.new_room(ALICE)
+        room_nid = (await services.memberships.of(ALICE)).joined[room_id].room_nid
+        await services.recent.latest(Stretch(room_nid, room_id, BEGINNING, ordering_at(services.tail.head), 5))
+        said = [await services.say(room_id, ALICE, text) for text in ("one", "two")]
+        await self.database.close()
+
+        window = await services.recent.latest(Stretch(room_nid, room_id, BEGINNING, ordering_at(services.tail.head), 2))
+
+        self.assertEqual(said, [event.event_id for event in window.events])
+        self.assertTrue(window.limited)
