@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -21,6 +21,11 @@ from scripts.postgresql import throwaway_cluster
 
 POSTGRESQL_VARIABLE = "FOLKMOOT_TEST_POSTGRESQL"
 UNIT_EXPRESSION = "not peers and not crash and not postgresql"
+# Servers of their own, clients and kills: one after another, so that what they wait for is their own doing.
+PROCESSES_EXPRESSION = "peers or crash"
+WORKERS = 2
+NO_TESTS = 5
+"""What pytest answers when nothing was selected: the folders asked for may hold only one of the two kinds."""
 # Folders of tests that start peers and clients nobody here wrote.
 PEER_FOLDERS = ("tests/peers",)
 
@@ -67,9 +72,19 @@ def main(arguments: Sequence[str]) -> int:
         if _wants_peers(rest):
             left_out.attempt("Node.js with matrix-js-sdk", prepare_node)
             left_out.attempt("Synapse", prepare_synapse)
-        status = subprocess.call(command, cwd=ROOT, env=environment)
+        status = _run_all(command, environment)
     left_out.tell()
     return status
+
+
+def _run_all(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    """The tests of one process on all cores, then those of several by themselves; the first status that is not 0."""
+    parallel = ["-n", str(WORKERS), "--dist", "loadfile", "-m", f"not ({PROCESSES_EXPRESSION})"]
+    statuses = [
+        subprocess.call([*command, *selection], cwd=ROOT, env=environment)
+        for selection in (parallel, ["-m", PROCESSES_EXPRESSION])
+    ]
+    return next((status for status in statuses if status not in (0, NO_TESTS)), min(statuses))
 
 
 def _wants_peers(arguments: Sequence[str]) -> bool:

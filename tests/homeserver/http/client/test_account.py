@@ -109,7 +109,9 @@ class AccountTests(DatabaseCase):
         response = (await self.alice.get("/_matrix/client/v3/capabilities")).json["capabilities"]
 
         self.assertEqual("12", response["m.room_versions"]["default"])
-        self.assertEqual({str(n): "stable" for n in range(1, 13)}, response["m.room_versions"]["available"])
+        # Those of proposals are there once a whole server was, in this process.
+        stable = {version for version, how in response["m.room_versions"]["available"].items() if how == "stable"}
+        self.assertEqual({str(n) for n in range(1, 13)}, stable)
         self.assertEqual({"enabled": True}, response["m.profile_fields"])
         self.assertEqual({"enabled": False}, response["m.3pid_changes"])
         self.assertNotIn("m.account_moderation", response)
