@@ -56,8 +56,7 @@ class GeneratedCode:
         source = _CLASS_NUMBER.sub(rf"\g<1>{crc32(filename.encode())}", source)
         digest = blake2b(f"{filename}\0{source}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
         self._used.add(digest)
-        # Most of it is in use once, and then makes room for what is imported next.
-        code = self._kept.pop(digest, None) or self._compiled.get(digest)
+        code = self._kept.get(digest) or self._compiled.get(digest)
         if code is None:
             code = self._compiled[digest] = builtins.compile(source, filename, mode, dont_inherit=True)
         return code

@@ -8,6 +8,7 @@ from attrs import frozen
 
 from homeserver.core.identifiers import ServerName
 from homeserver.http.operation import operation
+from homeserver.http.pages import LOOK
 from homeserver.http.replies import Content
 from homeserver.http.rows import Authentication, Row
 
@@ -49,13 +50,7 @@ _PAGE: Final = Template("""\
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>$server_name</title>
 <style>
-:root { color-scheme: light dark; --ink: #1d2a24; --dim: #5c6b64; --paper: #f6f4ee; --card: #fffefa; --line: #dedbd0;
-  --leaf: #2f7d5b; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e9ece6; --dim: #9fada5; --paper: #141a17; --card: #1c2420;
-  --line: #2e3933; --leaf: #6cc79d; } }
-* { box-sizing: border-box; }
-body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 2rem 1rem; background: var(--paper);
-  color: var(--ink); font: 1.05rem/1.6 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
+$look
 main { width: 100%; max-width: 36rem; background: var(--card); border: 1px solid var(--line); border-radius: 1rem;
   padding: clamp(1.5rem, 5vw, 3rem); }
 .ring { display: block; width: 3.25rem; height: 3.25rem; color: var(--leaf); }
@@ -109,6 +104,7 @@ class LandingEndpoints:
     async def landing(self) -> Content:
         """Complete in itself: it loads nothing."""
         page = _PAGE.substitute(
+            look=LOOK,
             server_name=escape(self.welcome.server_name),
             address=escape(self.welcome.address),
             steps="\n".join(f"<li>{escape(step)}</li>" for step in self.welcome.steps()),

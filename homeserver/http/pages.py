@@ -11,6 +11,16 @@ from attrs import frozen
 
 from homeserver.http.replies import Content
 
+LOOK: Final = """\
+:root { color-scheme: light dark; --ink: #1d2a24; --dim: #5c6b64; --paper: #f6f4ee; --card: #fffefa; --line: #dedbd0;
+  --leaf: #2f7d5b; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e9ece6; --dim: #9fada5; --paper: #141a17; --card: #1c2420;
+  --line: #2e3933; --leaf: #6cc79d; } }
+* { box-sizing: border-box; }
+body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 2rem 1rem; background: var(--paper);
+  color: var(--ink); font: 1.05rem/1.6 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }"""
+"""The colors, the letters and the place of what every page shows."""
+
 _PAGE: Final = Template("""\
 <!doctype html>
 <html lang="en">
@@ -20,13 +30,7 @@ _PAGE: Final = Template("""\
 <meta name="robots" content="noindex">
 <title>$heading</title>
 <style>
-:root { color-scheme: light dark; --ink: #1d2a24; --dim: #5c6b64; --paper: #f6f4ee; --card: #fffefa; --line: #dedbd0;
-  --leaf: #2f7d5b; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e9ece6; --dim: #9fada5; --paper: #141a17; --card: #1c2420;
-  --line: #2e3933; --leaf: #6cc79d; } }
-* { box-sizing: border-box; }
-body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 2rem 1rem; background: var(--paper);
-  color: var(--ink); font: 1.05rem/1.6 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
+$look
 main { width: 100%; max-width: 34rem; background: var(--card); border: 1px solid var(--line); border-radius: 1rem;
   padding: clamp(1.5rem, 5vw, 3rem); overflow-wrap: anywhere; }
 h1 { margin: 0; font-size: 1.5rem; line-height: 1.25; }
@@ -111,6 +115,7 @@ class Page:
     def to_content(self) -> Content:
         """Complete in itself: it loads nothing, and runs no other script than its own."""
         text = _PAGE.substitute(
+            look=LOOK,
             heading=escape(self.heading),
             sentences="\n".join(self._lines()),
             form=self._form(),

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Connection, Select, and_, bindparam, exists, func, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, Select, bindparam, exists, func, or_, select
 
 from homeserver.core.account_queries import AccountOutline, AccountQuery
 from homeserver.core.canonical import parse_json
 from homeserver.core.profiles import DISPLAY_NAME
+from homeserver.store.keysets import page_of
 from homeserver.store.like import ESCAPE, literally
 from homeserver.store.prepared import Prepared
 from homeserver.store.schema.users import devices, profiles, threepids, users
@@ -52,7 +53,7 @@ def page(
     statement = _page(flags, query.search is not None, query.order_by, query.descending, after is None)
     params = _params(query)
     if after is not None:
-        params |= {"after": after[0], "after_user": after[1]}
+        params |= {"after": after[0], "after_tie": after[1]}
     return [(_outline(row[:-1]), row[-1]) for row in statement.all(tx, limit=limit, **params)]
 
 
@@ -73,15 +74,7 @@ def _params(query: AccountQuery) -> dict[str, Any]:
 def _page(flags: tuple[str, ...], searches: bool, order_by: str, descending: bool, from_beginning: bool) -> Prepared:
     place = _ORDERS[order_by]
     statement: Select[Any] = select(*_COLUMNS, place.label("place")).where(*_conditions(flags, searches))
-    if not from_beginning:
-        after: BindParameter[Any] = bindparam("after")
-        user: BindParameter[Any] = bindparam("after_user")
-        if descending:
-            statement = statement.where(or_(place < after, and_(place == after, _u.user_id < user)))
-        else:
-            statement = statement.where(or_(place > after, and_(place == after, _u.user_id > user)))
-    order = (place.desc(), _u.user_id.desc()) if descending else (place, _u.user_id)
-    return Prepared(statement.order_by(*order).limit(bindparam("limit")))
+    return Prepared(page_of(statement, place, _u.user_id, descending=descending, from_beginning=from_beginning))
 
 
 @lru_cache(maxsize=256)

@@ -10,6 +10,7 @@ from sqlalchemy import BindParameter, ColumnElement, Connection, and_, bindparam
 from homeserver.core.identifiers import EventID, RoomID
 from homeserver.core.room_queries import RoomOutline, RoomsQuery
 from homeserver.store.closed_rooms import BLOCKED
+from homeserver.store.keysets import page_of
 from homeserver.store.like import ESCAPE, literally
 from homeserver.store.prepared import Prepared
 from homeserver.store.schema.events import backward_extremities, events
@@ -104,7 +105,7 @@ def page(tx: Connection, query: RoomsQuery, after: Place | None, limit: int) -> 
     statement = _page(_flags(query), query.search is not None, query.order_by, query.descending, after is None)
     params = _params(query)
     if after is not None:
-        params |= {"after": after[0], "after_nid": after[1]}
+        params |= {"after": after[0], "after_tie": after[1]}
     places: list[Place] = [(row[1], row[0]) for row in statement.all(tx, limit=limit, **params)]
     found = ((outline(tx, place[1]), place) for place in places)
     return [(room, place) for room, place in found if room is not None]
@@ -151,15 +152,7 @@ def _page(
 ) -> Prepared:
     place = _ORDERS[order_by]
     statement = select(_r.nid, place.label("place")).select_from(_FOUND).where(*_conditions(flags, searches))
-    if not from_beginning:
-        after: BindParameter[Any] = bindparam("after")
-        nid: BindParameter[Any] = bindparam("after_nid")
-        if descending:
-            statement = statement.where(or_(place < after, and_(place == after, _r.nid < nid)))
-        else:
-            statement = statement.where(or_(place > after, and_(place == after, _r.nid > nid)))
-    order = (place.desc(), _r.nid.desc()) if descending else (place, _r.nid)
-    return Prepared(statement.order_by(*order).limit(bindparam("limit")))
+    return Prepared(page_of(statement, place, _r.nid, descending=descending, from_beginning=from_beginning))
 
 
 @lru_cache(maxsize=256)

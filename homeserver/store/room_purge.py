@@ -17,8 +17,7 @@ from homeserver.store.schema.log import log as log_table
 from homeserver.store.schema.rooms import memberships as m
 from homeserver.store.schema.rooms import room_aliases
 from homeserver.store.schema.rooms import rooms as r
-from homeserver.store.schema.tables import METADATA
-from homeserver.store.schema.whole import SUBJECTS
+from homeserver.store.schema.whole import SCHEMA
 from homeserver.store.write import Write
 
 APART: Final = {
@@ -29,8 +28,7 @@ APART: Final = {
 }
 """Tables with something of rooms that are not emptied row by row."""
 
-assert SUBJECTS, "the modules of all tables are loaded: what follows looks at every one"
-TABLES: Final = RoomTables(METADATA, APART)
+TABLES: Final = RoomTables(SCHEMA.metadata, APART)
 """All others of this package."""
 
 _SOME_EVENTS = Prepared(

@@ -91,6 +91,15 @@ class GeneratedCodeTests(TestCase):
 
         self.assertEqual("<other>", code.co_filename)
 
+    def test_what_is_asked_for_twice_is_found_twice(self) -> None:
+        """The same source of two functions is compiled by no later start."""
+        self.kept()
+        code = self.started()
+        for _ in range(2):
+            self.assertEqual(42, double_of(code, 21))
+
+        self.assertEqual(0, code.compiled)
+
     def test_what_cannot_be_read_is_compiled(self) -> None:
         """A file that is cut off, of another Python, or of something else does no harm, and is replaced."""
         self.kept()

@@ -1,6 +1,7 @@
 """All tables of this package."""
 
-from homeserver.store.schema import (
+# Each adds its tables to METADATA.
+from homeserver.store.schema import (  # noqa: F401
     accounts,
     administration,
     appservices,
@@ -24,25 +25,4 @@ from homeserver.store.schema import (
 from homeserver.store.schema.columns import Schema
 from homeserver.store.schema.tables import METADATA
 
-SUBJECTS = (
-    accounts,
-    administration,
-    appservices,
-    delayed_events,
-    directory,
-    events,
-    identity,
-    jobs,
-    log,
-    mail,
-    moderation,
-    notices,
-    rendezvous,
-    rooms,
-    search,
-    sliding,
-    sticky_events,
-    threads,
-    users,
-)
 SCHEMA = Schema("homeserver", METADATA, "homeserver.store.migrations.versions", "homeserver_0015")
