@@ -65,6 +65,8 @@ def drive(host: str, port: int, lanes: Sequence[Lane], seconds_max: float = 300)
             selector.register(connection.wire, selectors.EVENT_READ, connection)
         for connection in connections:
             _advance(connection, None, selector)
+        # Before the first wait: where all stand at gates that are open by now, no answer would come to end it.
+        _pass_gates(connections, selector)
         while selector.get_map():
             if time.perf_counter() - started > seconds_max:
                 raise LoadFailed(f"the load did not end within {seconds_max:.0f} s")

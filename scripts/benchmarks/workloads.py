@@ -25,7 +25,7 @@ from scripts.laboratory.processes import wait_until
 SENDERS = 8
 MESSAGES_EACH = 150
 WAITING = 50
-FANNED_OUT = 40
+FANNED_OUT = 100
 JOINERS = 60
 ROOMS_CREATED = 60
 MESSAGES_PER_ROOM = 20

@@ -1,5 +1,6 @@
 """Tests of scripts.benchmarks.load."""
 
+import selectors
 import socket
 import threading
 from collections.abc import Iterator
@@ -86,6 +87,21 @@ def test_a_gate_holds_a_lane_until_all_have_arrived(port: int) -> None:
     for number in range(3):
         passed = [index for index, word in enumerate(story) if word == "passed"][number]
         assert story[:passed].count("heard") >= 2 * (number + 1)
+
+
+def test_open_gates_are_passed_without_a_wait(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where all lanes stand at gates that are open, nothing is waited for: no answer would come to end it."""
+    monkeypatch.setattr(selectors.DefaultSelector, "select", lambda *_, **__: pytest.fail("it waited for an answer"))
+    gate = Gate(1)
+
+    def waiter() -> Lane:
+        yield gate
+
+    def opener() -> Lane:
+        yield Gate(0)
+        gate.arrive()
+
+    drive(HOST, port, [waiter(), opener()], 10)
 
 
 def test_an_error_ends_the_load(port: int) -> None:
