@@ -158,7 +158,9 @@ class RoomAPI:
             PushRuleBook(database),
         )
         space_moves = SpaceMoves(HERE, database, known, live, rooms.timeline, self.memberships)
-        upgrading = Upgrading(HERE, database, known, live, rooms.timeline, self.aliases, content, space_moves)
+        self.upgrading = Upgrading(
+            HERE, database, self.clock, known, live, rooms.timeline, self.aliases, content, space_moves
+        )
         for way_in in (rooms.timeline, rooms.acceptance, rooms.arrival):
             way_in.companions.append(Inheriting(HERE))
         for follower in (self.memberships, self.client_events, self.ignored, wakeups):
@@ -189,7 +191,7 @@ class RoomAPI:
             OldSyncEndpoints(stream, snapshots, self.messages, known),
             DirectoryEndpoints(Directory(HERE, database, peers)),
             SpaceEndpoints(self.spaces),
-            RoomUpgradeEndpoints(upgrading),
+            RoomUpgradeEndpoints(self.upgrading),
             ReportEndpoints(Reporting(HERE, self.clock, database, views, self.messages)),
         )
         self.site = self._a_site()

@@ -104,14 +104,12 @@ def successor_join_rules(content: Mapping[str, JSON], version: RoomVersion) -> J
     return {**content}
 
 
-def successor_bans(upgrade: Upgrade, bans: Mapping[UserID, Event]) -> list[Draft]:
+def successor_bans(sender: UserID, levels: PowerLevels, bans: Mapping[UserID, Event]) -> list[Draft]:
     """
-    Who is banned from the old room stays out of the new one, as far as its creator may say so there.
+    Who is banned from the old room stays out of the new one, as far as *sender* may say so with its *levels*.
 
     *bans*: the member events of the banned.
     """
-    levels = _successor_levels(upgrade)
-    sender = upgrade.creator
     if levels.of(sender) < levels.named("ban"):
         return []
     return [
@@ -126,7 +124,8 @@ def _ban(event: Event) -> JSONObject:
     return {"membership": "ban", "reason": reason} if isinstance(reason, str) else {"membership": "ban"}
 
 
-def _successor_levels(upgrade: Upgrade) -> PowerLevels:
+def successor_levels(upgrade: Upgrade) -> PowerLevels:
+    """What users may do in the new room once its opening is written."""
     content = successor_power_levels(upgrade)
     users = content["users"]
     creators = frozenset({upgrade.creator, *upgrade.additional_creators})

@@ -6,7 +6,7 @@ top of it without waiting for the disk.  Whoever sent it waits for the commit.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 from attrs import define, evolve, field
 from twisted.internet.defer import Deferred
@@ -39,6 +39,10 @@ from homeserver.store import relations, transactions
 from homeserver.store.database import Database
 from homeserver.store.failures import Duplicate
 from homeserver.store.relations import Annotation
+from homeserver.store.write import Write
+
+Founding: TypeAlias = Callable[[Write], int]
+"""Writes a new room, and answers its nid."""
 
 ASKED_MAX: Final = 3
 """How often a policy server is asked of one event while others go on in the room; then they wait."""
@@ -103,14 +107,26 @@ class Timeline:
         """
         return await self.found(request.version, create_draft(request), opening_drafts(request))
 
-    async def found(self, version: RoomVersion, first: Draft, opening: Sequence[Draft]) -> RoomID:
-        """The room exists, with these events and no others.  Raises as ``create``."""
+    async def found(
+        self,
+        version: RoomVersion,
+        first: Draft,
+        opening: Sequence[Draft],
+        write: Callable[[RoomID, Founding], Awaitable[object]] | None = None,
+    ) -> RoomID:
+        """
+        The room exists, with these events and no others.  Raises as ``create``.
+
+        *write* commits it together with something else; without it the room is a write of its own.
+        """
+        write = write or self._write_room
         if not version.auth.room_id_is_create_hash:
-            return await self._found(version, self.new_room_id(), first, opening)
+            return await self._found(version, self.new_room_id(), first, opening, write)
         attempts = ATTEMPTS_MAX
         while True:
+            dated = evolve(first, origin_server_ts=self._creation_ms())
             try:
-                return await self._found(version, None, evolve(first, origin_server_ts=self._creation_ms()), opening)
+                return await self._found(version, None, dated, opening, write)
             except Duplicate:
                 # Another process has made the same for the same user at the same moment.
                 attempts -= 1
@@ -123,21 +139,35 @@ class Timeline:
         return self._created_ms
 
     async def _found(
-        self, version: RoomVersion, room_id: RoomID | None, first: Draft, opening: Sequence[Draft]
+        self,
+        version: RoomVersion,
+        room_id: RoomID | None,
+        first: Draft,
+        opening: Sequence[Draft],
+        write: Callable[[RoomID, Founding], Awaitable[object]],
     ) -> RoomID:
         create = self.composer.create(version, room_id, first)
         room = LiveRoom(0, create.room_id, version, 0, {}, {}, set())
         admissions = [self._admit(room, create, None, ())]
+
+        def founding(tx: Write) -> int:
+            room.nid = found_room(tx, version, first.sender, request)
+            return room.nid
+
         try:
             await self._compose_all(room, opening, admissions)
             room.generation = 1
-            room.nid = await self.database.write(found_room, version, first.sender, self._append(room, 0, admissions))
+            request = self._append(room, 0, admissions)
+            await write(room.room_id, founding)
         except BaseException:
             self._undo(room, admissions)
             raise
         room.note_written(1)
         self.live_rooms.adopt(room)
         return room.room_id
+
+    async def _write_room(self, room_id: RoomID, founding: Founding) -> None:
+        await self.database.write(founding)
 
     async def said_before(self, room_id: RoomID, draft: Draft, annotation: Annotation) -> EventID | None:
         """The event that was sent under the draft's transaction.  Raises DuplicateAnnotation for any other like it."""
@@ -278,7 +308,7 @@ class Timeline:
         room.apply(dict.fromkeys(changes, event))
         if len(room.extremities) == 1 or (not event.is_state and room.is_settled(event.prev_events)):
             room.settle(event.event_id)
-        written = (*beside(self.companions, entry), *besides)
+        written = (*besides, *beside(self.companions, entry))
         return Admission(entry, changes, redactions=redactions, beside=written)
 
     def _enqueue(self, room: LiveRoom, admissions: Sequence[Admission]) -> "Deferred[None] | None":

@@ -66,6 +66,7 @@ _INSERT = Prepared(
         cancelled=False,
         created_by=bindparam("created_by"),
         created_ms=bindparam("created_ms"),
+        held_until_ms=bindparam("until"),
     )
     .returning(j.c.nid)
 )
@@ -117,6 +118,7 @@ _RETRY = Prepared(
     .values(state=QUEUED, error=None, finished_ms=None, holder=None, held_until_ms=None, cancelled=False)
 )
 _REMOVE = Prepared(delete(j).where(j.c.nid == bindparam("which")))
+_WITHDRAW = Prepared(delete(j).where(j.c.nid == bindparam("which"), j.c.state == QUEUED))
 _PRUNE = Prepared(delete(j).where(j.c.finished_ms < bindparam("before")))
 
 
@@ -141,9 +143,15 @@ _COUNTS = {given: _count(*_conditions(*given)) for given in _GIVEN}
 
 
 def insert_job(
-    tx: Write, kind: str, subject: str, parameters: JSONObject, created_by: UserID | None, now_ms: int
+    tx: Write,
+    kind: str,
+    subject: str,
+    parameters: JSONObject,
+    created_by: UserID | None,
+    now_ms: int,
+    due_ms: int | None = None,
 ) -> int:
-    """The number of the job, which waits for its turn."""
+    """The number of the job, which waits for its turn; *due_ms*: which is not before then."""
     row = tx.first(
         _INSERT,
         kind=kind,
@@ -151,6 +159,7 @@ def insert_job(
         parameters=encode_json(parameters).decode(),
         created_by=created_by,
         created_ms=now_ms,
+        until=due_ms,
     )
     assert row is not None, "an insert returns its row"
     return int(row[0])
@@ -246,6 +255,11 @@ def retry(tx: Write, nid: int) -> bool:
 def remove(tx: Write, nid: int) -> None:
     """There never was such a job."""
     tx.run(_REMOVE, which=nid)
+
+
+def withdraw(tx: Write, nid: int) -> None:
+    """There never was such a job, unless somebody is at it."""
+    tx.run(_WITHDRAW, which=nid)
 
 
 def prune(tx: Write, before_ms: int) -> int:

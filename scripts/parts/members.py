@@ -57,7 +57,8 @@ class Members:
         self.own_members = OwnMembers(timeline, memberships, member_content, departing)
         space_moves = SpaceMoves(name, database, known_events, live_rooms, timeline, memberships)
         self.upgrading = Upgrading(
-            name, database, known_events, live_rooms, timeline, aliases, member_content, space_moves
+            name, database, base.reactor, known_events, live_rooms, timeline, aliases, member_content, space_moves
         )
+        base.jobs.add_kind(self.upgrading)
         for way_in in (timeline, rooms.acceptance, replicas.arrival):
             way_in.companions.append(Inheriting(name))

@@ -17,7 +17,8 @@ class ShownJob:
 
     job_id: int
     kind: str
-    """``delete_room``, ``purge_history``, ``retention``, ``redact_related``, ``redact_member`` or ``send_notice``."""
+    """``delete_room``, ``purge_history``, ``retention``, ``redact_related``, ``redact_member``, ``upgrade_room`` or
+    ``send_notice``."""
     subject: str
     """What it is about: a room ID, or ``everybody``."""
     state: State

@@ -1,15 +1,25 @@
 """Room upgrades over HTTP."""
 
 from typing import Any
+from unittest.mock import patch
 
 from homeserver.core.canonical import encode_json, parse_json_object
+from homeserver.core.identifiers import RoomID
 from homeserver.core.push_rules.changes import PushRules
 from homeserver.core.push_rules.rules import PushRule
+from homeserver.core.timeline import TimelineEvent
+from homeserver.core.versions import ROOM_VERSIONS
 from homeserver.services.account_data import write_account_data
+from homeserver.services.companions import Beside
+from homeserver.services.jobs.service import Jobs
 from homeserver.services.member_guards import MemberChange
 from homeserver.services.push_rules import PushRuleBook, write_push_rules
 from homeserver.services.refusals import Forbidden
+from homeserver.services.upgrading import LEFT_OVER_MS, Upgrading
 from homeserver.store import account_data
+from homeserver.store.failures import Closed
+from tests.databases import each_database
+from tests.jobs import JobsCase
 from tests.room_api import V3, RoomAPICase, User
 
 
@@ -260,6 +270,61 @@ class UpgradeTests(RoomAPICase):
         self.assertEqual({}, (await self.alice.state(room_id, "m.space.parent", space)).json)
         self.assertEqual([*allow, {"type": "m.room_membership", "room_id": new}], rules["allow"])
         self.assertEqual({"via": ["x"]}, (await self.alice.state(new, "m.space.child", room_id)).json)
+
+
+@each_database
+class InterruptedUpgradeTests(JobsCase):
+    """A process ends in the midst of an upgrade."""
+
+    def add_kinds(self, jobs: Jobs) -> None:
+        jobs.add_kind(self.api.upgrading)
+
+    async def test_all_or_nothing(self) -> None:
+        """Where the end of the old room cannot be written there is no new one, and the alias stays."""
+        old = await self.alice.create_room(room_alias_name="moot", visibility="public")
+
+        class Refusing:
+            def beside(self, entry: TimelineEvent) -> Beside | None:
+                return self.refuse if entry.event.type == "m.room.tombstone" else None
+
+            def refuse(self, *_: object) -> None:
+                raise Forbidden
+
+        self.api.rooms.timeline.companions.append(Refusing())
+        refused = await self.alice.act(old, "upgrade", new_version="12")
+        found = (await self.api.stranger.get(f"{V3}/directory/room/%23moot:localhost")).json
+        joined = (await self.alice.client.get(f"{V3}/joined_rooms")).json
+
+        self.assert_refused(403, "M_FORBIDDEN", refused)
+        self.assertEqual(old, found["room_id"])
+        self.assertEqual([old], joined["joined_rooms"])
+        self.assertEqual([], await self.jobs.page(None, 9))
+
+    async def test_the_rest_is_done_after_a_restart(self) -> None:
+        """What was begun is done by the next process: the other bans, and the links; and then nothing is left."""
+        space = await self.alice.create_room(creation_content={"type": "m.space"})
+        old = await self.alice.create_room(preset="public_chat")
+        await self.alice.ok(self.alice.set_state(space, "m.space.child", {"via": ["x"]}, old))
+        for user in (self.bob, self.carol):
+            await self.alice.ok(self.alice.act(old, "ban", user_id=user.user_id))
+        version = ROOM_VERSIONS["11"]
+        with (
+            patch.object(Upgrading, "_ban", side_effect=Closed),
+            patch("homeserver.services.upgrading.BANS_FIRST", 1),
+            self.assertRaises(Closed),
+        ):
+            await self.api.upgrading.upgrade(self.alice.user_id, RoomID(old), version)
+        new = (await self.alice.ok(self.alice.state(old, "m.room.tombstone")))["replacement_room"]
+        first = [(await self.alice.state(new, "m.room.member", u.user_id)).status for u in (self.bob, self.carol)]
+        self.api.rooms.timeline.composer.clock.advance(LEFT_OVER_MS / 1000)  # type: ignore[attr-defined]
+        await self.settle()
+        banned = [(await self.alice.state(new, "m.room.member", u.user_id)).json for u in (self.bob, self.carol)]
+
+        self.assertEqual([404, 200], first)
+        self.assertEqual([{"membership": "ban"}] * 2, banned)
+        self.assertEqual({"via": ["localhost"]}, (await self.alice.state(space, "m.space.child", new)).json)
+        self.assertEqual({}, (await self.alice.state(space, "m.space.child", old)).json)
+        self.assertEqual([], await self.jobs.page(None, 9))
 
 
 class InheritanceTests(RoomAPICase):
