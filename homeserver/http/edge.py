@@ -24,7 +24,7 @@ from homeserver.http.authentication import GUESTS_MAY, Authenticators, check_sta
 from homeserver.http.incoming import Incoming
 from homeserver.http.limits import RequestLimits
 from homeserver.http.operation import Binding
-from homeserver.http.replies import Answer, Content, answer_of
+from homeserver.http.replies import Answer, Content, Header, answer_of
 from homeserver.http.request import EdgeRequest
 from homeserver.http.routes import Found, Router
 from homeserver.http.rows import Authentication, Row
@@ -34,10 +34,11 @@ from homeserver.services.refusals import GuestsForbidden, Refusal
 
 log = structlog.get_logger(__name__)
 
+ALLOWED_HEADERS: Final = b"Access-Control-Allow-Headers"
 CORS: Final = (
     (b"Access-Control-Allow-Origin", [b"*"]),
     (b"Access-Control-Allow-Methods", [b"GET, HEAD, POST, PUT, DELETE, OPTIONS"]),
-    (b"Access-Control-Allow-Headers", [b"X-Requested-With, Content-Type, Authorization"]),
+    (ALLOWED_HEADERS, [b"X-Requested-With, Content-Type, Authorization"]),
 )
 """Spec: client-server-api#web-browser-clients"""
 
@@ -83,7 +84,7 @@ class Edge:
             return
         if request.method == b"OPTIONS":
             # Spec: client-server-api#web-browser-clients: none of the endpoint's logic.
-            _write(request, Answer(204, b""))
+            _write(request, Answer(204, b"", self._more_allowed(request)))
             return
         running = Deferred.fromCoroutine(self._serve(request))
         running.addErrback(_failed_to_write, request)
@@ -116,6 +117,16 @@ class Edge:
             if request in self._running:
                 request.refusal = refusal
                 self._running[request].cancel()
+
+    def _more_allowed(self, request: EdgeRequest) -> tuple[Header, ...]:
+        """Which headers a browser may let a page send there, beside those that it may send everywhere."""
+        method = request.requestHeaders.getRawHeaders(b"access-control-request-method", [b""])[-1]
+        try:
+            found = self.router.find(method, request.path)
+        except Malformed:
+            return ()
+        names = found.route.binding.row.asked_by if isinstance(found, Found) else ()
+        return ((ALLOWED_HEADERS, ", ".join(names).encode()),) if names else ()
 
     def _forget(self, request: EdgeRequest) -> None:
         del self._running[request]
@@ -194,7 +205,7 @@ def _write_head(request: EdgeRequest, answer: Answer, length: int) -> None:
     headers.setRawHeaders(b"Date", [_date(int(time()))])
     for name, values in CORS:
         headers.setRawHeaders(name, values)
-    if answer.code != 204:
+    if answer.code not in (204, 304):
         headers.setRawHeaders(b"Content-Type", [answer.content_type])
         headers.setRawHeaders(b"Content-Length", [b"%d" % length])
     for name, value in answer.headers:

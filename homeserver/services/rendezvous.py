@@ -29,6 +29,11 @@ class RendezvousSettings:
 
     create: Literal["users", "everybody", "nobody"] = "users"
     """Who may open a meeting place: users of this server, also strangers, or nobody."""
+    by_url: bool = True
+    """
+    Whether there are meeting places of the older form too, which clients of today log in by: they ask for no access
+    token, so that strangers open them whoever may open the others. None where nobody may.
+    """
     lifetime_seconds: int = field(default=300, validator=[validators.ge(120), validators.le(300)])
     """How long it stays, in seconds; 120 to 300."""
     open_max: int = field(default=1_000, validator=validators.ge(1))

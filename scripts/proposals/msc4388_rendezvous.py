@@ -1,4 +1,4 @@
-"""Rendezvous of devices, for logging in with a QR code: MSC4388 and MSC4108."""
+"""Rendezvous of devices, for logging in with a QR code: MSC4388, as MSC4108 has it today."""
 
 import secrets
 
