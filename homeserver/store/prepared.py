@@ -18,7 +18,7 @@ from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.visitors import iterate
 
 from homeserver.store import statement_forms
-from homeserver.store.statement_forms import Conversion, Form, conversion_into, form_of
+from homeserver.store.statement_forms import AMONG, Conversion, Form, conversion_into, form_of
 
 Row: TypeAlias = statement_forms.Row
 
@@ -88,23 +88,30 @@ class PreparedIn:
     """
     A select of the rows whose column is among given values.
 
-    One statement is compiled for each power of two; the list is filled up by its last value.
+    On PostgreSQL the values are one array.  On SQLite one statement is compiled for each power of two; the list is
+    filled up by its last value.
     """
 
-    __slots__ = ("_build", "_statements")
+    __slots__ = ("_build", "_of_array", "_statements")
 
     def __init__(self, build: Callable[[list[BindParameter[Any]]], Executable]) -> None:
         """*build* takes what the column must be ``in_``."""
         self._build = build
+        self._of_array = Prepared(lambda _: build([bindparam(AMONG)]))
         self._statements: dict[int, tuple[Prepared, list[str]]] = {}
 
     def all(self, tx: Connection, values: Iterable[Any], /, **params: Any) -> list[Row]:
         """The rows for *values*, in no order, each once; *values* may be of any number."""
         wanted = list(dict.fromkeys(values))
+        some = self._some if tx.dialect.name == "sqlite" else self._in_array
         rows: list[Row] = []
         for start in range(0, len(wanted), IN_MAX):
-            rows += self._some(tx, wanted[start : start + IN_MAX], params)
+            rows += some(tx, wanted[start : start + IN_MAX], params)
         return rows
+
+    def _in_array(self, tx: Connection, values: list[Any], params: dict[str, Any]) -> list[Row]:
+        params[AMONG] = values
+        return self._of_array.all(tx, **params)
 
     def _some(self, tx: Connection, values: list[Any], params: dict[str, Any]) -> list[Row]:
         size = 1 << (len(values) - 1).bit_length()

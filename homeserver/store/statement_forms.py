@@ -1,20 +1,24 @@
 """What a statement of SQLAlchemy Core is to a database's driver, worked out once."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from itertools import count
 from typing import Any, Final, TypeAlias
 
 from attrs import frozen
-from sqlalchemy import Executable
+from sqlalchemy import BindParameter, Executable
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.visitors import iterate
 
 Row: TypeAlias = tuple[Any, ...]
 Conversion: TypeAlias = Callable[[Any], Any]
+
+AMONG: Final = "among"
+"""The parameter that is all values a column may be ``in_``: on PostgreSQL one array."""
 
 _MARK: Final = re.compile("%%|%s")
 _numbers: Final = count(1)
@@ -94,7 +98,7 @@ def form_of(statement: Executable, name: str) -> Form:
     for key, parts in expanded.parameter_expansion.items():
         types.update(dict.fromkeys(parts, types[key]))
     names = tuple(expanded.positiontup or ())
-    into = {key: _into(dialect, types[key]) for key in names}
+    into = {key: _array_of(_into(dialect, types[key])) if key == AMONG else _into(dialect, types[key]) for key in names}
     constants = {key: expanded.parameters[key] for key in names if key not in given}
     results = [(index, _out_of(dialect, entry.type)) for index, entry in enumerate(compiled._result_columns)]
     return Form(
@@ -144,9 +148,38 @@ def _dialect(name: str) -> Dialect:
     # Positional parameters on both, so that rows are tuples all the way down.
     if name == "sqlite":
         return SQLiteDialect_pysqlite(paramstyle="qmark")
+    from sqlalchemy.dialects.postgresql.base import PGCompiler
     from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
 
-    return PGDialect_psycopg2(paramstyle="format")
+    class Compiler(PGCompiler):
+        """Looks for a column among the values of one array: a list of a hundred takes the server a millisecond."""
+
+        def visit_in_op_binary(self, binary: Any, operator: Any, **kw: Any) -> str:
+            parts = [part for part in iterate(binary.right) if isinstance(part, BindParameter)]
+            if [part.key for part in parts] != [AMONG]:
+                return self._generate_generic_binary(binary, " IN ", **kw)
+            parts[0].type = binary.left.type
+            return f"{self.process(binary.left, **kw)} = ANY ({self.process(parts[0], **kw)})"
+
+    class WithArrays(PGDialect_psycopg2):
+        statement_compiler = Compiler
+
+    return WithArrays(paramstyle="format")
+
+
+def _array_of(convert: Conversion | None) -> Conversion:
+    """What makes the literal of an array of converted values."""
+
+    def literal(values: Iterable[Any]) -> str:
+        return "{" + ",".join([_element(value if convert is None else convert(value)) for value in values]) + "}"
+
+    return literal
+
+
+def _element(value: str | int) -> str:
+    if isinstance(value, int):
+        return str(value)
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _into(dialect: Dialect, kind: Any) -> Conversion | None:

@@ -53,6 +53,19 @@ class PreparedTests(TransactionCase):
             found = statement.all(self.read, [*range(count), *range(count)], user=BOB)
             self.assertEqual([(n,) for n in range(min(count, 5))], sorted(found))
 
+    def test_lists_of_odd_values(self) -> None:
+        """A value of a list is what it is, whatever it has in it."""
+        odd = [UserID(text) for text in ("@a,b", '@"', "@\\", "@{}", "@NULL", "NULL", "@ \0 \x1a", "@é%s'", "")]
+        for user in odd:
+            self.tx.insert(Insertion(filters), (user, 1, user))
+        statement = PreparedIn(
+            lambda users: select(filters.c.user_id, filters.c.filter).where(filters.c.user_id.in_(users))
+        )
+
+        for _ in range(6):
+            self.assertEqual({(user, user) for user in odd}, set(statement.all(self.read, odd)))
+        self.assertEqual([], statement.all(self.read, ["@nobody\0"]))
+
     def test_a_missing_variable_is_an_error(self) -> None:
         """Nothing is taken for a value that was not given."""
         statement = Prepared(select(filters.c.filter).where(filters.c.user_id == bindparam("user")))
