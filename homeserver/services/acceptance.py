@@ -22,7 +22,7 @@ from homeserver.core.identifiers import EventID, ServerName
 from homeserver.core.timeline import Status, TimelineEvent
 from homeserver.core.verdicts import Denied
 from homeserver.services.admission import Admission, Append, RoomMoved, append
-from homeserver.services.companions import Companion, beside
+from homeserver.services.companions import Companion, StateCompanion, beside, beside_state
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.live_rooms import LiveRoom, LiveRooms
 from homeserver.services.policy.recommendations import Recommendations
@@ -77,6 +77,7 @@ class Acceptance:
     states: RoomStates
     redactions: Redactions
     companions: list[Companion] = field(factory=list)
+    state_companions: list[StateCompanion] = field(factory=list)
     recommendations: Recommendations | None = None
     """Of the policy servers that rooms use."""
 
@@ -198,6 +199,7 @@ class Acceptance:
             *await self.redactions.by(event, before),
             *await self.redactions.of(room.nid, entry),
         ]
+        resolved = [each.event for each in changes.values() if each is not None and each is not entry]
         admission = Admission(
             entry,
             changes,
@@ -208,7 +210,7 @@ class Acceptance:
             fills_gap=event.event_id not in extremities,
             relayed=relayed,
             redaction_waits=await self.redactions.waits(event),
-            beside=beside(self.companions, entry),
+            beside=(*beside(self.companions, entry), *beside_state(self.state_companions, resolved)),
         )
         settled = before is room.state and changes == ({event.key: entry} if event.is_state else {})
         return _Decision(admission, extremities, settled)

@@ -13,7 +13,7 @@ from homeserver.core.identifiers import ServerName
 from homeserver.core.log import STATE
 from homeserver.core.timeline import Status, TimelineEvent, ordering_at
 from homeserver.services.admission import change_state, store_event, summary_of
-from homeserver.services.companions import Beside, Companion, beside
+from homeserver.services.companions import Beside, Companion, StateCompanion, beside, beside_state
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.live_rooms import LiveRooms
 from homeserver.services.outliers import room_for, store_outliers
@@ -33,6 +33,8 @@ class Arrival:
     live_rooms: LiveRooms
     companions: list[Companion] = field(factory=list)
     """Of the join alone: the rest has happened elsewhere."""
+    state_companions: list[StateCompanion] = field(factory=list)
+    """Of the rest."""
 
     async def arrive(self, join: Event, room_state: Sequence[Event], auth_chain: Iterable[Event]) -> bool:
         """
@@ -55,7 +57,7 @@ class Arrival:
                 entry,
                 {event.key: TimelineEvent(event, 0, None, Status.OUTLIER) for event in room_state},
                 [TimelineEvent(event, 0, None, Status.OUTLIER) for event in auth_chain],
-                beside(self.companions, entry),
+                (*beside(self.companions, entry), *beside_state(self.state_companions, room_state)),
             )
             self.live_rooms.drop([join.room_id])
             self.known.forget(join.event_id)

@@ -2,6 +2,8 @@
 What users have said is redacted when they are kicked or banned, where the kick or ban says so: in the background, since
 they came into the room, and also what arrives later.
 
+What is redacted stays so when the removal does not: nobody keeps what was said.
+
 Spec: proposals/4293
 """
 
@@ -11,9 +13,10 @@ from typing import Final
 from attrs import define, field, frozen
 
 from homeserver.core.auth_events import CREATE, POWER_LEVELS
-from homeserver.core.canonical import JSONObject, load_json
+from homeserver.core.canonical import JSON, JSONObject, load_json
 from homeserver.core.events import Event, StateKey
 from homeserver.core.identifiers import EventID, UserID
+from homeserver.core.log import JOB
 from homeserver.core.member_redactions import asks_redaction, may_redact_member, removes
 from homeserver.core.pdu import stored_event
 from homeserver.core.timeline import Ordering, Status, TimelineEvent
@@ -36,7 +39,12 @@ from homeserver.store.write import Write
 
 NAME: Final = "redact_member"
 BEGINNING: Final = Ordering(-(2**62))
+END: Final = Ordering(2**62)
 TIMELINE, ASIDE = "timeline", "aside"
+REMOVALS: Final = "event_ids"
+"""Parameter of jobs that are about a whole room: the kicks and bans that it had when this server came into it."""
+REMOVALS_MAX: Final = 20_000
+"""Of more the rest is not seen to: nobody has so many but in order to be a burden."""
 NAMES_MAX: Final = 100
 """So many changes of name in one stay are looked back through."""
 ROWS_OF_ONE: Final = 4
@@ -55,7 +63,11 @@ class _Scope:
 
 @define(eq=False)
 class MemberRedactions:
-    """Redacts what removed users said.  Implements ``jobs.service.JobKind`` and ``companions.Companion``."""
+    """
+    Redacts what removed users said.
+
+    Implements ``jobs.service.JobKind``, ``companions.Companion`` and ``companions.StateCompanion``.
+    """
 
     database: Database
     clock: Clock
@@ -71,6 +83,20 @@ class MemberRedactions:
             return self._queue
         return None
 
+    def beside_state(self, entries: Sequence[Event]) -> Beside | None:
+        """Kicks and bans that hold by the room's state, other than by their own coming, have a job as well."""
+        removals = [event.event_id for event in entries if asks_redaction(event)]
+        if not removals:
+            return None
+
+        def write(tx: Write, room_nid: int, entry: TimelineEvent) -> None:
+            room_id, now = entry.event.room_id, now_ms(self.clock)
+            parameters: JSONObject = {"room_id": room_id, REMOVALS: list[JSON](removals[:REMOVALS_MAX])}
+            stored_jobs.insert_job(tx, NAME, room_id, parameters, None, now)
+            tx.log(JOB, "")
+
+        return write
+
     def may_cancel(self, job: StoredJob) -> bool:
         """At any time: what is not redacted stays."""
         return True
@@ -81,56 +107,73 @@ class MemberRedactions:
             stored_jobs.remove(tx, job.nid)
 
     async def run(self, work: Work) -> JSONObject:
-        """All that the kick or ban redacts is redacted."""
-        entry = await self.known.by_id(EventID(work.job.subject))
+        """All that the kicks or bans redact is redacted."""
+        removals = work.job.parameters.get(REMOVALS, [work.job.subject])
+        assert isinstance(removals, list), "written by this"
+        while (index := _index(work.place)) < len(removals):
+            await self._redact_all(work, EventID(str(removals[index])))
+            await work.note(Step(place={"index": index + 1}))
+        return {"events": work.done}
+
+    async def _redact_all(self, work: Work, event_id: EventID) -> None:
+        entry = await self.known.by_id(event_id)
         room = None if entry is None else await self.database.read(rooms.by_id, entry.event.room_id)
         if entry is None or room is None:
-            return {"events": 0}
+            return
         if "phase" not in work.place:
             scope = await self._scope(room.nid, entry)
             if scope is None:
-                return {"events": 0}
-            await work.step(_begin, room.nid, scope)
+                return
+            await work.step(_begin, _index(work.place), room.nid, scope)
         version = entry.event.version
         if work.place["phase"] == TIMELINE:
             await work.repeat(self._timeline, work, room.nid, entry, version)
         await work.repeat(self._aside, work, room.nid, entry, version)
-        return {"events": work.done}
 
     async def _scope(self, room_nid: int, entry: TimelineEvent) -> _Scope | None:
         """What the kick or ban redacts; None: nothing."""
         target = UserID(entry.event.state_key or "")
         changes = (await self.database.read(visibility.changes_for, room_nid, target)).memberships
-        index = next((i for i, change in enumerate(changes) if change.event_nid == entry.nid), None)
-        if index is None:
-            # By the time it came it was not to be: the room's state is another.
+        if all(change.event_nid != entry.nid for change in changes):
+            # It is not to be, and never was: the room's state is another.
             return None
-        before = changes[:index]
-        membership = (before[-1].membership if before else None) or "leave"
+        cited = await self._cited(entry)
+        last = cited.get((state.MEMBER, target))
+        membership = (None if last is None else last.event.membership) or "leave"
         if not removes(entry.event, membership):
             return None
-        if not may_redact_member(entry.event, await self._levels(room_nid, entry)):
+        if not may_redact_member(entry.event, await self._levels(room_nid, entry, cited)):
             return None
-        last = before[-1].event_nid if before else None
         if membership == "join" and last is not None:
-            came = await self.database.read(came_by, last, target, entry.event.version)
+            came = await self.database.read(came_by, last.nid, target, entry.event.version)
             return _Scope(MemberRedaction(target, entry.nid, entry.event_id, came), came)
         # Who was not in the room has said nothing since but what was not let in.
-        return _Scope(MemberRedaction(target, entry.nid, entry.event_id, entry.nid), last or entry.nid)
+        since = entry.nid if last is None else last.nid
+        return _Scope(MemberRedaction(target, entry.nid, entry.event_id, entry.nid), since)
 
-    async def _levels(self, room_nid: int, entry: TimelineEvent) -> Mapping[StateKey, Event]:
+    async def _cited(self, entry: TimelineEvent) -> Mapping[StateKey, TimelineEvent]:
+        """What the event says was so before it, its target's membership among that."""
+        found = await self.known.by_ids(entry.event.auth_events)
+        return {each.event.key: each for each in found.values()}
+
+    async def _levels(
+        self, room_nid: int, entry: TimelineEvent, cited: Mapping[StateKey, TimelineEvent]
+    ) -> Mapping[StateKey, Event]:
         keys = (CREATE, POWER_LEVELS)
         nids = await self.database.read(states_at.entries_before, room_nid, entry.nid, entry.ordering, keys)
-        found = await self.known.by_nids((nids or {}).values())
-        return {key: found[nid].event for key, nid in (nids or {}).items()}
+        if nids is None:
+            # It came with the state of the room: there is nothing but what it cites, and what never changes.
+            nids = await self.database.read(state.entries_as_of, room_nid, (CREATE,), state.NOW)
+            nids.update({key: cited[key].nid for key in keys if key in cited})
+        found = await self.known.by_nids(nids.values())
+        return {key: found[nid].event for key, nid in nids.items()}
 
     def _timeline(
         self, tx: Write, rows: int, work: Work, room_nid: int, entry: TimelineEvent, version: RoomVersion
     ) -> Step:
         place, target = work.place, UserID(entry.event.state_key or "")
-        end = BEGINNING if entry.ordering is None else entry.ordering
         after, most = Ordering(_number(place)), max(rows // ROWS_OF_ONE, 1)
-        part = stored.placed(tx.connection, room_nid, target, after, end, most, rows * PLACES_FOR_ROW)
+        part = stored.placed(tx.connection, room_nid, target, after, END, most, rows * PLACES_FOR_ROW)
         said = _said_since(tx.connection, room_nid, part.events, target, version, int(str(place["since"])))
         self._redact(tx, room_nid, [revived(row, version) for row in said], entry.event_id)
         if part.upto is None:
@@ -189,11 +232,11 @@ def in_force(tx: Snapshot, room_nid: int, user_id: UserID) -> MemberRedaction | 
     return redaction if current == redaction.event_nid else None
 
 
-def _begin(tx: Write, rows: int, room_nid: int, scope: _Scope) -> Step:
+def _begin(tx: Write, rows: int, index: int, room_nid: int, scope: _Scope) -> Step:
     """What comes from now on is redacted when it comes."""
     stored.replace(tx, room_nid, scope.redaction)
     after = _place_of(tx.connection, scope.redaction.since_nid)
-    return Step(place={"phase": TIMELINE, "after": after, "since": scope.aside_since_nid})
+    return Step(place={"index": index, "phase": TIMELINE, "after": after, "since": scope.aside_since_nid})
 
 
 def _place_of(tx: Snapshot, nid: int) -> Ordering:
@@ -248,3 +291,10 @@ def _number(place: JSONObject) -> int:
     after = place["after"]
     assert isinstance(after, int), "written by an earlier step"
     return after
+
+
+def _index(place: JSONObject) -> int:
+    """How many of a job's kicks and bans are done."""
+    index = place.get("index", 0)
+    assert isinstance(index, int), "written by an earlier step"
+    return index

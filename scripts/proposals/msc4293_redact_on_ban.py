@@ -15,5 +15,6 @@ def propose(ground: Ground) -> Proposal:
         features={"org.matrix.msc4293": True},
         removal_options=(MemberRedactionOption(),),
         companions=(redactions,),
+        state_companions=(redactions,),
         history_companions=(FetchedMemberRedactions(rooms.redactions),),
     )

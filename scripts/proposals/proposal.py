@@ -20,7 +20,7 @@ from homeserver.core.versions import RoomVersion, register
 from homeserver.http.client.messages import EventDetour
 from homeserver.http.client.send_options import RedactOption, RemovalOption, SendDetour, SendOption
 from homeserver.services.admission import Witness
-from homeserver.services.companions import Companion
+from homeserver.services.companions import Companion, StateCompanion
 from homeserver.services.housekeeping import Chore
 from homeserver.services.log_tail import Follower
 from homeserver.services.ports import AccountBelongings, SubscribedThreads
@@ -65,6 +65,8 @@ class Proposal:
     """Query parameters with which an event is shown in another way."""
     companions: Sequence[Companion] = ()
     """What is written together with events."""
+    state_companions: Sequence[StateCompanion] = ()
+    """What is written together with what is current by another event."""
     history_companions: Sequence[Companion] = ()
     """What is written together with events of fetched history."""
     witnesses: Sequence[Witness] = ()
@@ -107,6 +109,8 @@ def _joined(parts: Sequence[Any]) -> Any:
 def _connect(ground: Ground, proposals: Proposal) -> None:
     for door in (ground.rooms.timeline, ground.rooms.acceptance):
         door.companions.extend(proposals.companions)
+    ground.rooms.acceptance.state_companions.extend(proposals.state_companions)
+    ground.replicas.arrival.state_companions.extend(proposals.state_companions)
     ground.replicas.history.companions.extend(proposals.history_companions)
     ground.rooms.redactions.witnesses.extend(proposals.witnesses)
     ground.reading.shown.unsigned.extend(proposals.unsigned)

@@ -12,7 +12,8 @@ from homeserver.services.jobs.service import Jobs
 from homeserver.services.member_redactions import FetchedMemberRedactions, MemberRedactions
 from homeserver.store import jobs as stored_jobs
 from tests.databases import each_database
-from tests.federation.servers import ALICE, BOB, DAVE, ONE, TWO, FederatedServer, Federation, until
+from tests.federation.servers import ALICE, BOB, DAVE, ONE, TWO, FederatedServer, Federation
+from tests.waiting import until
 
 
 @each_database
@@ -30,6 +31,8 @@ class MemberRedactionTests(Federation, TestCase):
         kind = MemberRedactions(server.database, server.clock, server.known, server.redactions)
         for door in (server.timeline, server.acceptance):
             door.companions.append(kind)
+        for entrance in (server.acceptance, server.arrival):
+            entrance.state_companions.append(kind)
         server.history.companions.append(FetchedMemberRedactions(server.redactions))
         jobs = Jobs(server.database, server.clock, server.name)
         jobs.add_kind(kind)
@@ -54,7 +57,7 @@ class MemberRedactionTests(Federation, TestCase):
                     return False
             return True
 
-        await until(is_over, "all jobs are over", self.network.clock)
+        await until(is_over, "all jobs are over", clock=self.network.clock)
 
     async def redacted_by(self, server: FederatedServer, *event_ids: EventID) -> list[EventID | None]:
         entries = [await server.entry(event_id) for event_id in event_ids]
@@ -127,3 +130,44 @@ class MemberRedactionTests(Federation, TestCase):
         self.assertEqual([None, None], await self.redacted_by(self.one, first, second))
         self.assertEqual([None, ban], await self.redacted_by(self.two, first, second))
         self.assertEqual(["first stay", ""], await self.two.messages_of(room_id))
+
+    async def test_a_removal_before_this_server_came(self) -> None:
+        """It is in the state that the server is told; history that is fetched is redacted all the same."""
+        room_id = await self.one.create(ALICE, version="10", preset="public_chat")
+        await self.one.join(DAVE, room_id)
+        first = await self.one.send(DAVE, room_id, "first stay")
+        await self.one.set_state(DAVE, room_id, "m.room.member", {"membership": "leave"}, DAVE)
+        await self.one.join(DAVE, room_id)
+        renamed: JSONObject = {"membership": "join", "displayname": "Dave"}
+        second = await self.one.send(DAVE, room_id, "second stay")
+        await self.one.set_state(DAVE, room_id, "m.room.member", renamed, DAVE)
+        third = await self.one.send(DAVE, room_id, "more")
+        content: JSONObject = {"membership": "ban", "redact_events": True}
+        ban = await self.one.timeline.send(room_id, Draft("m.room.member", ALICE, content, DAVE))
+        await self.two.join(BOB, room_id, ONE)
+        await self.settle(room_id)
+        await self.over(self.two)
+        newest = (await self.two.timeline_of(room_id))[-1]
+        while newest.ordering and await self.two.backfill.backfill(room_id, newest.ordering, 100):
+            pass
+
+        self.assertEqual([None, ban, ban], await self.redacted_by(self.two, first, second, third))
+        self.assertEqual(["first stay", "", ""], await self.two.messages_of(room_id))
+
+    async def test_a_removal_in_a_gap(self) -> None:
+        """It holds by the state after the gap, which a peer tells: what is here is redacted, whatever came between."""
+        await self.one.join(DAVE, self.room_id)
+        said = await self.one.send(DAVE, self.room_id, "spam")
+        await self.settle(self.room_id)
+        await self.hush()
+        content: JSONObject = {"membership": "ban", "redact_events": True}
+        ban = await self.one.timeline.send(self.room_id, Draft("m.room.member", ALICE, content, DAVE))
+        for number in range(60):
+            newest = await self.one.send(ALICE, self.room_id, f"missed {number}")
+        entry = await self.one.entry(newest)
+        assert entry is not None
+        await self.one.send_pdus(self.two, entry.event.pdu)
+        await self.over(self.two)
+
+        self.assertEqual("ban", await self.two.membership(self.room_id, DAVE))
+        self.assertEqual([ban], await self.redacted_by(self.two, said))
