@@ -18,10 +18,18 @@ from homeserver.services.devices import Device, Devices
 
 @frozen
 class DeviceReply:
+    """
+    A device.  What is not known of it is an empty text.
+
+    NOTSPEC: a name that was never set would be absent.  matrix-nio refuses a whole list for one that is, and clients
+    that look for a name to show pass over an empty one.
+    """
+
     device_id: DeviceID
-    display_name: str | None = None
-    last_seen_ip: str | None = None
-    last_seen_ts: int | None = None
+    display_name: str
+    last_seen_ip: str
+    last_seen_ts: int
+    """Until it has been seen: when it was made."""
 
 
 @frozen
@@ -76,4 +84,5 @@ class DeviceEndpoints:
 
 
 def _reply(device: Device) -> DeviceReply:
-    return DeviceReply(device.device_id, device.display_name, device.last_seen_ip, device.last_seen_ms)
+    seen_ms = device.created_ms if device.last_seen_ms is None else device.last_seen_ms
+    return DeviceReply(device.device_id, device.display_name or "", device.last_seen_ip or "", seen_ms)

@@ -28,11 +28,13 @@ class DeviceTests(DatabaseCase):
         return {device["device_id"] for device in (await self.alice.get(DEVICES)).json["devices"]}
 
     async def test_listing_and_showing(self) -> None:
-        """What was never seen has no time, and what has no name no name."""
+        """What was never seen has the time when it was made; what has no name or address, empty ones."""
         await self.accounts.last_seen.flush()
 
         self.assertEqual({"PHONE", "LAPTOP", "TABLET"}, await self.ids())
-        self.assertEqual({"device_id": "LAPTOP"}, (await self.alice.get(f"{DEVICES}/LAPTOP")).json)
+        laptop = (await self.alice.get(f"{DEVICES}/LAPTOP")).json
+        self.assertEqual(("", ""), (laptop["display_name"], laptop["last_seen_ip"]))
+        self.assertEqual(int(self.accounts.clock.seconds() * 1000), laptop["last_seen_ts"])
         await self.accounts.last_seen.flush()
         phone = (await self.alice.get(f"{DEVICES}/PHONE")).json
         self.assertEqual(("My phone", "192.0.2.1"), (phone["display_name"], phone["last_seen_ip"]))
