@@ -9,7 +9,6 @@ import yaml
 from attrs import define, field
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.trial.unittest import TestCase
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
@@ -130,14 +129,3 @@ def write_registration(folder: Path, url: str | None, **more: Any) -> str:
     path = folder / f"{more.get('id', 'bridge')}.yaml"
     path.write_text(yaml.safe_dump({**REGISTRATION, "url": url, **more}))
     return str(path)
-
-
-async def until(case: TestCase, holds: Any, seconds: float = 10.0) -> None:
-    """Some seconds pass at most until it holds."""
-    for _ in range(int(seconds / 0.02)):
-        if holds():
-            return
-        turn: Deferred[None] = Deferred()
-        reactor.callLater(0.02, turn.callback, None)
-        await turn
-    case.fail("it never came")

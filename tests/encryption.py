@@ -57,6 +57,7 @@ from tests.accounts import Accounts
 from tests.client import Client, Tokens, a_site
 from tests.rooms import room_services
 from tests.syncing import SyncServices
+from tests.waiting import at_rest
 
 HERE = ServerName("localhost")
 ALICE = UserID("@alice:localhost")
@@ -219,8 +220,7 @@ class Encryption:
 
     async def settle(self) -> None:
         """All that follows the log has caught up."""
-        while self.announcements._running is not None:
-            await self.database.catch_up()
+        await at_rest()
 
 
 async def shared_room(one: Encryption, creator: UserID, two: Encryption, guest: UserID) -> RoomID:

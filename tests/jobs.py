@@ -4,8 +4,8 @@ import secrets
 
 from homeserver.services.jobs.service import Jobs
 from homeserver.store import jobs as stored_jobs
-from tests.federation.servers import until
 from tests.room_api import RoomAPI, RoomAPICase
+from tests.waiting import until
 
 
 class JobsCase(RoomAPICase):
@@ -42,4 +42,4 @@ class JobsCase(RoomAPICase):
             left = [await self.jobs.page(None, 1, state=each) for each in (stored_jobs.QUEUED, stored_jobs.RUNNING)]
             return left == [[], []] and self.jobs.is_idle
 
-        await until(is_over, "all jobs are over", self.api.clock)
+        await until(is_over, "all jobs are over", clock=self.api.clock)

@@ -20,7 +20,8 @@ from homeserver.services.room_removal.evicting import Evicting
 from homeserver.services.room_removal.forgetting import Forgetting
 from homeserver.store.jobs import StoredJob
 from tests.databases import SCHEMAS
-from tests.federation.servers import FederatedServer, until
+from tests.federation.servers import FederatedServer
+from tests.waiting import until
 
 
 @frozen(eq=False)
@@ -45,7 +46,7 @@ class Removal:
             await self.server.database.catch_up()
             return (await self.jobs.by_id(job.nid)).is_over and self.jobs.is_idle
 
-        await until(is_over, "the job is over", self.server.clock)
+        await until(is_over, "the job is over", clock=self.server.clock)
         return await self.jobs.by_id(job.nid)
 
 

@@ -7,9 +7,8 @@ from itertools import count
 from typing import Any
 
 from attrs import define, evolve, field
-from twisted.internet import reactor
 from twisted.internet.defer import Deferred, DeferredQueue
-from twisted.internet.task import Clock, deferLater
+from twisted.internet.task import Clock
 
 from federation.core.edus import Receipt
 from federation.services.destinations import Destinations
@@ -22,11 +21,12 @@ from federation.store import outbox as stored
 from homeserver.core.canonical import JSONObject, encode_canonical
 from homeserver.core.events import Event
 from homeserver.core.identifiers import EventID, RoomID, ServerName
-from homeserver.core.log import ACCOUNT_DATA, EVENT, LogEntry, Position
+from homeserver.core.log import EVENT, LogEntry, Position
 from homeserver.services.ports import PeerUnreachable
 from homeserver.store.write import Write
-from tests.builders import ALICE, a_room
+from tests.builders import a_room
 from tests.databases import DatabaseCase
+from tests.waiting import at_rest
 
 ONE, TWO, THREE = ServerName("one.example"), ServerName("two.example"), ServerName("three.example")
 
@@ -35,9 +35,6 @@ SETTINGS = FederationSettings(retry=RetrySettings(min_seconds=1, max_seconds=8),
 
 
 ROOM, OTHER_ROOM = RoomID("!room:one.example"), RoomID("!other:one.example")
-
-
-TURNS_MAX = 20_000
 
 
 TEMPLATE = a_room("10").event("m.room.message", {"body": ""})
@@ -195,13 +192,7 @@ class OutboxCase(DatabaseCase):
 
     async def settle(self) -> None:
         """Whatever was begun has come to where it waits for a peer or the clock."""
-        for _ in range(20):
-            await self.database.write(add_entry, ACCOUNT_DATA, ALICE)
-        for _ in range(TURNS_MAX):
-            if len(self.outbox._running) <= self.peers.unanswered:
-                return
-            await deferLater(reactor, 0.001)
-        raise AssertionError("the outbox never comes to rest")
+        await at_rest()
 
     async def arrival(self) -> Sent:
         """The next transaction that a peer receives."""

@@ -7,14 +7,13 @@ servers can be cut.
 """
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import count
 from typing import Any, Final
 
 from attrs import define, field
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import Clock
 
@@ -98,6 +97,7 @@ from homeserver.store.users import NewAccount
 from tests.builders import START_MS, signing_key
 from tests.client import Client, Response, a_site
 from tests.databases import fresh_settings
+from tests.waiting import until
 
 ONE, TWO, THREE = ServerName("one.example"), ServerName("two.example"), ServerName("three.example")
 ALICE, DAVE = UserID("@alice:one.example"), UserID("@dave:one.example")
@@ -105,9 +105,6 @@ BOB, ERIN = UserID("@bob:two.example"), UserID("@erin:two.example")
 CAROL, FRANK = UserID("@carol:three.example"), UserID("@frank:three.example")
 PEOPLE: Final[Mapping[ServerName, Sequence[UserID]]] = {ONE: (ALICE, DAVE), TWO: (BOB, ERIN), THREE: (CAROL, FRANK)}
 SETTINGS = FederationSettings(retry=RetrySettings(min_seconds=1, max_seconds=8), catch_up_after_seconds=60)
-TURNS_MAX: Final = 1_500
-TURN_SECONDS: Final = 0.02
-"""How much time passes in a turn in which servers are waited for."""
 
 
 class TurningClock(Clock):
@@ -408,24 +405,6 @@ class FederatedServer:
         ]
 
 
-async def turn() -> None:
-    """The reactor has made a turn."""
-    turned: Deferred[None] = Deferred()
-    IReactorTime(reactor).callLater(0, turned.callback, None)
-    await turned
-
-
-async def until(condition: Callable[[], Awaitable[object]], what: str, clock: Clock | None = None) -> None:
-    """*condition* holds; raises AssertionError when it does not after many turns, in which time passes on *clock*."""
-    for _ in range(TURNS_MAX):
-        if await condition():
-            return
-        if clock is not None:
-            clock.advance(TURN_SECONDS)
-        await turn()
-    raise AssertionError(f"it never came to this: {what}")
-
-
 class Federation:
     """A mixin of test cases: *names* servers, started before each test and stopped after it."""
 
@@ -468,7 +447,7 @@ class Federation:
             return all(state == states[0] for state in states) and all(_is_quiet(server) for server in there)
 
         names = ", ".join(server.name for server in there)
-        await until(is_settled, f"the same state on {names}", self.network.clock)
+        await until(is_settled, f"the same state on {names}", clock=self.network.clock)
 
     async def quiet(self) -> None:
         """Nothing waits to be sent anywhere."""
@@ -478,7 +457,7 @@ class Federation:
                 await server.database.catch_up()
             return all(_is_quiet(server) for server in self.network.servers.values())
 
-        await until(is_quiet, "nothing waits to be sent", self.network.clock)
+        await until(is_quiet, "nothing waits to be sent", clock=self.network.clock)
 
     async def hush(self) -> None:
         """From now on servers answer, and tell nothing by themselves."""

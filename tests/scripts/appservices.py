@@ -10,8 +10,9 @@ from twisted.trial.unittest import TestCase
 from conf.reading import parse_settings
 from homeserver.http.request import EdgeSite
 from scripts.serve import Server, start
-from tests.bridges import Bridge, BridgePort, until, write_registration
+from tests.bridges import Bridge, BridgePort, write_registration
 from tests.client import Client, Response
+from tests.waiting import until
 
 V3 = "/_matrix/client/v3"
 
@@ -85,4 +86,4 @@ class AppserviceCase(TestCase):
         return await client.put(f"{V3}/rooms/{room_id}/send/m.room.message/{body}", content, **query)
 
     async def until(self, holds: Any) -> None:
-        await until(self, holds)
+        await until(holds, "the bridge is told")

@@ -16,7 +16,8 @@ from twisted.trial.unittest import TestCase
 from conf.reading import parse_settings
 from homeserver.http.request import EdgeSite
 from scripts.serve import start
-from tests.client import Client
+from tests.client import Client, Response
+from tests.waiting import until
 
 V3 = "/_matrix/client/v3"
 V1 = "/_matrix/client/v1"
@@ -94,13 +95,13 @@ class EventMembershipTests(TestCase):
             ),
             "notifications": (await self.bob.get(f"{V3}/notifications"), {loud}),
         }
-        found = await self.bob.post(f"{V3}/search", search)
-        for _ in range(100):
-            # Words are indexed a little later.
-            if found.json["search_categories"]["room_events"]["results"]:
-                break
-            found = await self.bob.post(f"{V3}/search", search)
-        answers["search"] = (found, {root, early, invited})
+
+        async def found() -> Response | None:
+            answer = await self.bob.post(f"{V3}/search", search)
+            return answer if answer.json["search_categories"]["room_events"]["results"] else None
+
+        # Words are indexed a little later.
+        answers["search"] = (await until(found, "it is found"), {root, early, invited})
 
         for name, (answer, at_least) in answers.items():
             self.assertEqual(200, answer.status, (name, answer.body))

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from conf.reading import SettingsError, parse_settings
@@ -14,6 +13,7 @@ from homeserver.http.request import EdgeSite
 from scripts.serve import Server, start
 from tests.client import Client, Response
 from tests.mail import MailServer, body_of, link_in
+from tests.waiting import until
 
 V3 = "/_matrix/client/v3"
 ADDRESS = "alice@two.example"
@@ -83,16 +83,6 @@ class MailCase(TestCase):
         response: Response = await answer
         self.assertEqual(200, response.status, response.body)
         return response.json
-
-    async def until(self, holds: Any) -> None:
-        """Up to ten seconds pass until it holds."""
-        for _ in range(500):
-            if holds():
-                return
-            turn: Deferred[None] = Deferred()
-            reactor.callLater(0.02, turn.callback, None)
-            await turn
-        self.fail("it never came")
 
     def count(self, address: str = ADDRESS) -> int:
         return sum(to == address for to, _ in self.mail.taken)
@@ -186,7 +176,7 @@ class AccountTests(MailCase):
         wrong = await self.client.post(f"{V3}/account/password", {**body, "auth": proof(sid, "other")})
         await self.ok(self.client.post(f"{V3}/account/password", body))
         again = await self.client.post(f"{V3}/account/password", body)
-        await self.until(lambda: "changed" in self.mail.newest(ADDRESS)["subject"])
+        await until(lambda: "changed" in self.mail.newest(ADDRESS)["subject"], "the notice comes")
 
         self.assertEqual((303, "https://chat.example/#/login"), (back.status, back.headers["location"]))
         stages = [flow["stages"] for flow in offered["flows"]]
@@ -259,12 +249,12 @@ class AccountTests(MailCase):
         await self.add_address(client, "alice")
         before = self.count()
         first = (await self.login("a good one")).json
-        await self.until(lambda: self.count() == before + 1)
+        await until(lambda: self.count() == before + 1, "one mail comes")
         identifier = {"type": "m.id.user", "user": "alice"}
         body = {"type": "m.login.password", "identifier": identifier, "password": "a good one"}
         await self.ok(self.client.post(f"{V3}/login", {**body, "device_id": first["device_id"]}))
         await self.ok(self.client.post(f"{V3}/login", {**body, "initial_device_display_name": "<b>Phone</b>"}))
-        await self.until(lambda: self.count() == before + 2)
+        await until(lambda: self.count() == before + 2, "another mail comes")
         message = self.mail.newest(ADDRESS)
 
         self.assertIn("Device: <b>Phone</b>", body_of(message))
@@ -376,7 +366,7 @@ class DigestTests(MailCase):
         before = self.count()
         content = {"msgtype": "m.text", "body": "the kettle boils"}
         await self.ok(bob.put(f"{V3}/rooms/{room_id}/send/m.room.message/1", content))
-        await self.until(lambda: self.count() > before)
+        await until(lambda: self.count() > before, "a mail comes")
         message = self.mail.newest(ADDRESS)
         link = message["list-unsubscribe"].strip("<>")
         page = await self.follow(link, "GET")

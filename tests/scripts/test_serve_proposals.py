@@ -5,13 +5,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from conf.reading import parse_settings
 from homeserver.http.request import EdgeSite
 from scripts.serve import start
 from tests.client import Client
+from tests.waiting import until
 
 V3 = "/_matrix/client/v3"
 V1 = "/_matrix/client/v1"
@@ -138,8 +138,7 @@ class ProposalTests(TestCase):
             return "redacted_because" in (await self.alice.get(f"{room}/event/{event_id}")).json["unsigned"]
 
         async def comes_to_be(event_id: str) -> None:
-            while not await redacted(event_id):
-                await deferLater(reactor, 0.02)
+            await until(lambda: redacted(event_id), "the event is redacted", pause=0.02)
 
         await bob.put(f"{room}/redact/{root}/4", {"with_rel_types": ["m.thread"]})
         await comes_to_be(reply)

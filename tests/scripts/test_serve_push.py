@@ -6,7 +6,6 @@ from typing import Any
 
 import orjson
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 from twisted.web.resource import Resource
 from twisted.web.server import Site
@@ -15,6 +14,7 @@ from conf.reading import parse_settings
 from homeserver.http.request import EdgeSite
 from scripts.serve import Server, start
 from tests.client import Client
+from tests.waiting import until
 
 V3 = "/_matrix/client/v3"
 
@@ -66,7 +66,7 @@ class PushTests(TestCase):
         }
         self.assertEqual(200, (await alice.post(f"{V3}/pushers/set", pusher)).status)
         first = await self.say(bob, room_id, "one")
-        await self.until(lambda: len(gateway.heard) == 1)
+        await until(lambda: len(gateway.heard) == 1, "the first is pushed")
         await port.stopListening()
         second = await self.say(bob, room_id, "two")
         await server.stop()
@@ -74,7 +74,7 @@ class PushTests(TestCase):
         self.addCleanup(server.stop)
         port = self.listen(gateway, number)
         self.addCleanup(port.stopListening)
-        await self.until(lambda: len(gateway.heard) == 2)
+        await until(lambda: len(gateway.heard) == 2, "the second is pushed")
 
         self.assertEqual([first, second], [notice["event_id"] for notice in gateway.heard])
         self.assertEqual([{"unread": 1}, {"unread": 2}], [notice["counts"] for notice in gateway.heard])
@@ -93,13 +93,3 @@ class PushTests(TestCase):
         content = {"msgtype": "m.text", "body": body}
         sent = await client.put(f"{V3}/rooms/{room_id}/send/m.room.message/{body}", content)
         return str(sent.json["event_id"])
-
-    async def until(self, holds: Any) -> None:
-        """Up to ten seconds pass until it holds."""
-        for _ in range(500):
-            if holds():
-                return
-            turn: Deferred[None] = Deferred()
-            reactor.callLater(0.02, turn.callback, None)
-            await turn
-        self.fail("it never came")

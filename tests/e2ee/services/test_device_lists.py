@@ -10,6 +10,7 @@ from homeserver.services.log_tail import LogTail
 from homeserver.store.database import open_database
 from tests.databases import DatabaseCase, each_database, fresh_settings
 from tests.encryption import ALICE, BOB, CAROL, PHONE, Device, Encryption, arrive
+from tests.waiting import at_rest
 
 TWO = ServerName("two.example")
 EVE = UserID("@eve:two.example")
@@ -183,6 +184,6 @@ class DeviceListTests(DatabaseCase):
         self.assertEqual([], answer["device_unused_fallback_key_types"])
 
     async def turn(self) -> None:
-        for _ in range(3):
-            await self.database.catch_up()
-            self.sync.turn()
+        await at_rest()
+        self.sync.turn()
+        await at_rest()

@@ -12,8 +12,8 @@ from tests.federation.servers import (
     THREE,
     TWO,
     Federation,
-    until,
 )
+from tests.waiting import until
 
 
 class ThreeServers(Federation, TestCase):

@@ -29,8 +29,8 @@ from tests.federation.servers import (
     TWO,
     FederatedServer,
     Federation,
-    until,
 )
+from tests.waiting import until
 
 
 class TwoServers(Federation, TestCase):

@@ -13,7 +13,8 @@ from homeserver.services.sending import Sending
 from homeserver.store import jobs as stored_jobs
 from homeserver.store import relations
 from tests.databases import each_database
-from tests.federation.servers import ALICE, BOB, ONE, TWO, FederatedServer, Federation, until
+from tests.federation.servers import ALICE, BOB, ONE, TWO, FederatedServer, Federation
+from tests.waiting import until
 
 OPEN: JSONObject = {"users": {BOB: 100}}
 
@@ -53,14 +54,14 @@ class RelatedRedactionTests(Federation, TestCase):
             entries = [await server.entry(event_id) for server in servers]
             return all(entry is not None and entry.redacted_by is not None for entry in entries)
 
-        await until(is_redacted, "the event is redacted", self.network.clock)
+        await until(is_redacted, "the event is redacted", clock=self.network.clock)
 
     async def no_job_is_left(self) -> None:
         async def is_over() -> bool:
             left = [await self.jobs.page(None, 1, state=each) for each in (stored_jobs.QUEUED, stored_jobs.RUNNING)]
             return left == [[], []] and self.jobs.is_idle
 
-        await until(is_over, "all jobs are over", self.network.clock)
+        await until(is_over, "all jobs are over", clock=self.network.clock)
 
     async def test_every_server_hears_of_it(self) -> None:
         """What relates to the target is redacted by events of their own, and so is what the other did not know of."""

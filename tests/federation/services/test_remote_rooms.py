@@ -17,7 +17,8 @@ from homeserver.core.room_creation import InitialState
 from homeserver.core.signatures import signatures_by
 from homeserver.core.versions import ROOM_VERSIONS
 from homeserver.services.refusals import Forbidden, NotFound, Refusal, Unreachable, UnsupportedVersion
-from tests.federation.servers import ALICE, BOB, CAROL, DAVE, ERIN, ONE, TWO, Asked, Federation, until
+from tests.federation.servers import ALICE, BOB, CAROL, DAVE, ERIN, ONE, TWO, Asked, Federation
+from tests.waiting import until
 
 MEMBER = "m.room.member"
 

@@ -21,8 +21,9 @@ from homeserver.store.room_purge import APART
 from homeserver.store.room_tables import room_column_of
 from homeserver.store.write import Write
 from tests.databases import SCHEMAS, each_database
-from tests.federation.servers import ALICE, BOB, DAVE, ONE, Federation, until
+from tests.federation.servers import ALICE, BOB, DAVE, ONE, Federation
 from tests.removal import everything, removal_on, rows_with
+from tests.waiting import until
 
 OLD = RoomAlias("#old:one.example")
 SMALL_STEPS = JobSettings(step_ms=1)
@@ -151,7 +152,7 @@ class RoomDeletionTests(Federation, TestCase):
             await self.one.database.catch_up()
             return (await dying.jobs.by_id(job.nid)).place.get("phase") == "events"
 
-        await until(is_half_done, "events are being deleted", self.one.clock)
+        await until(is_half_done, "events are being deleted", clock=self.one.clock)
         await dying.jobs.stop()
         self.assertEqual("running", (await dying.jobs.by_id(job.nid)).state)
         with self.assertRaises(BadState):

@@ -15,7 +15,8 @@ from homeserver.services.clock import now_ms
 from homeserver.services.sticky_events.service import StickyEvents
 from homeserver.services.wakeups import Wakeups
 from homeserver.store import sticky_events
-from tests.federation.servers import ALICE, BOB, ONE, TWO, FederatedServer, Federation, until
+from tests.federation.servers import ALICE, BOB, ONE, TWO, FederatedServer, Federation
+from tests.waiting import until
 
 HOUR_MS = 3_600_000
 
@@ -85,7 +86,7 @@ class StickyServers(Federation, TestCase):
         async def is_told() -> bool:
             return sorted(await self.told(server)) == sorted(bodies)
 
-        await until(is_told, f"{server.name} tells of {bodies}", self.network.clock)
+        await until(is_told, f"{server.name} tells of {bodies}", clock=self.network.clock)
 
     def pushed(self) -> list[Any]:
         """The events of each push to bob's server."""
@@ -138,7 +139,7 @@ class PushTests(StickyServers):
         self.network.cut(ONE, TWO)
         await self.one.database.catch_up()
         self.pushes[ONE].push(TWO, self.room_id)
-        await until(lambda: _true(lambda: bool(self.pushes[ONE]._pending)), "a push waits", self.network.clock)
+        await until(lambda: _true(lambda: bool(self.pushes[ONE]._pending)), "a push waits", clock=self.network.clock)
         await self.restart(self.one)
         self.network.heal()
         self.network.clock.advance(20)

@@ -17,7 +17,8 @@ from homeserver.core.pdu import parse_pdu
 from homeserver.core.unpadded_base64 import encode_base64
 from homeserver.core.versions import ROOM_VERSIONS
 from homeserver.store import receipts
-from tests.federation.servers import ALICE, BOB, CAROL, DAVE, ONE, THREE, TWO, FederatedServer, Federation, until
+from tests.federation.servers import ALICE, BOB, CAROL, DAVE, ONE, THREE, TWO, FederatedServer, Federation
+from tests.waiting import until
 
 V1 = "/_matrix/federation/v1"
 
@@ -316,7 +317,7 @@ class Telling(Federation, TestCase):
                 and presence.status_msg == "reading"
             )
 
-        await until(has_all, "they arrive", self.network.clock)
+        await until(has_all, "they arrive", clock=self.network.clock)
 
     async def test_edus_about_others_are_dropped(self) -> None:
         """A server speaks for its own users, who are in the room, and malformed EDUs stop nothing."""

@@ -7,6 +7,7 @@ from tests.builders import ALICE, DAVE
 from tests.databases import DatabaseCase
 from tests.homeserver.services.pushing.test_service import PushCase
 from tests.syncing import SyncServices
+from tests.waiting import at_rest
 
 ERIN = UserID("@erin:one.example")
 IGNORES_DAVE: Any = {"ignored_users": {DAVE: {}}}
@@ -86,10 +87,10 @@ class IgnoredInPushTests(PushCase):
         await self.sync.say(self.room_id, DAVE, "unwanted")
         room_id = await self.sync.new_room(DAVE)
         await self.sync.member(room_id, ALICE, "invite", DAVE)
-        await self.settled()
+        await at_rest()
         unwanted = list(self.gateway.events)
         wanted = await self.sync.say(self.room_id, ERIN, "wanted")
-        await self.settled()
+        await at_rest()
 
         self.assertEqual(([], [wanted]), (unwanted, self.gateway.events))
 
@@ -100,6 +101,6 @@ class IgnoredInPushTests(PushCase):
         for sender in (DAVE, ERIN):
             room_id = await self.sync.new_room(sender)
             await self.sync.member(room_id, ALICE, "invite", sender)
-        await self.settled()
+        await at_rest()
 
         self.assertEqual([ERIN], [notice["sender"] for notice in self.gateway.notices])

@@ -10,6 +10,7 @@ from homeserver.store import admin_actions, reports
 from homeserver.store.reports import Report
 from tests.administration import AdministrationCase, user
 from tests.databases import each_database
+from tests.waiting import until
 
 TOKENS = "/registration_tokens"
 
@@ -104,13 +105,12 @@ class ServerTests(AdministrationCase):
         # One notice at a time.
         self.assertEqual(400, (await self.ask("POST", "/notices", {"body": "another"})).status)
         await self.jobs.start()
-        for _ in range(1_000):
-            # Threads of the database get their turn, and time passes.
-            await self.database.scan(admin_actions.count, "", "")
-            self.accounts.clock.advance(0.1)
+
+        async def ended() -> Any:
             told = await self.done("GET", "/notices")
-            if told["state"] not in {"queued", "running"}:
-                break
+            return told if told["state"] not in {"queued", "running"} else None
+
+        told = await until(ended, "everybody is told", clock=self.accounts.clock, step=0.1)
         await self.jobs.stop()
 
         self.assertEqual(("done", 4, 4), (told["state"], told["done"], told["total"]))

@@ -3,9 +3,6 @@
 from typing import Any
 from urllib.parse import quote
 
-from twisted.internet import reactor
-from twisted.internet.task import deferLater
-
 from homeserver.services.callers import Caller
 from homeserver.services.delayed_events.settings import DelayedEventSettings
 from homeserver.store import users
@@ -13,6 +10,7 @@ from tests.client import Response
 from tests.databases import each_database
 from tests.delayed import UNSTABLE, Delayed
 from tests.room_api import V1, V3, RoomAPI, RoomAPICase, User
+from tests.waiting import at_rest
 
 HELLO = {"msgtype": "m.text", "body": "later"}
 
@@ -55,10 +53,7 @@ class DelayedEventCase(RoomAPICase):
     async def pass_seconds(self, seconds: float) -> None:
         """So much time passes, and what it sets off is done."""
         self.api.clock.advance(seconds)
-        for _ in range(200):
-            if not self.delayed.timers._running:
-                break
-            await deferLater(reactor, 0.002)
+        await at_rest()
         self.assertFalse(self.delayed.timers._running)
 
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import orjson
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
@@ -22,6 +21,7 @@ from tests.client import Client, Response, a_site
 from tests.databases import DatabaseCase
 from tests.pushing import PushServices, a_pusher
 from tests.syncing import SyncServices
+from tests.waiting import until
 
 HERE = ServerName("localhost")
 ALICE = UserID("@alice:localhost")
@@ -231,14 +231,7 @@ class GatewayTests(PushEndpointCase):
 
     async def heard(self, number: int) -> Any:
         """What the gateway heard, once it is so much."""
-        for _ in range(1_000):
-            if len(self.server.heard) >= number:
-                break
-            turn: Deferred[None] = Deferred()
-            reactor.callLater(0.005, turn.callback, None)
-            await turn
-            self.sync.clock.advance(0.1)
-        self.assertGreaterEqual(len(self.server.heard), number)
+        await until(lambda: len(self.server.heard) >= number, "the gateway hears", clock=self.sync.clock, step=0.1)
         return [each["notification"] for each in self.server.heard]
 
     async def test_from_a_message_to_the_gateway(self) -> None:
@@ -260,14 +253,11 @@ class GatewayTests(PushEndpointCase):
         self.server.answer = b'{"rejected":["key"]}'
         await self.sync.say(self.room_id, BOB, "hello")
         await self.heard(1)
-        for _ in range(100):
-            if not await self.keys(self.alice):
-                break
-            turn: Deferred[None] = Deferred()
-            reactor.callLater(0.005, turn.callback, None)
-            await turn
 
-        self.assertEqual([], await self.keys(self.alice))
+        async def is_gone() -> bool:
+            return await self.keys(self.alice) == []
+
+        await until(is_gone, "the pusher is gone")
 
     async def test_answers(self) -> None:
         """Errors are the gateway's fault; what is no JSON has taken the push."""

@@ -2,11 +2,9 @@
 
 from typing import Any
 
-from twisted.internet import reactor
-from twisted.internet.task import deferLater
-
 from tests.databases import each_database
 from tests.room_api import V3, RoomAPICase
+from tests.waiting import until
 
 
 class StateTests(RoomAPICase):
@@ -97,18 +95,18 @@ class LargeRoomTests(RoomAPICase):
             await self.alice.ok(self.alice.set_state(room_id, "x.entry", {"n": number}, f"k{number}"))
         pending = self.alice.client.start("GET", f"{V3}/rooms/{room_id}/state")
         turns = 0
-        while pending.response is None:
+
+        def is_answered() -> bool:
+            nonlocal turns
             calls = self.api.clock.getDelayedCalls()
             if any(call.getTime() <= self.api.clock.seconds() for call in calls):
                 turns += 1
                 self.api.clock.advance(0)
-            await _a_turn()
+            return pending.response is not None
+
+        await until(is_answered, "the state is there")
+        assert pending.response is not None
         keys = [event["state_key"] for event in pending.response.json if event["type"] == "x.entry"]
 
         self.assertEqual(sorted(f"k{number}" for number in range(230)), sorted(keys))
         self.assertGreaterEqual(turns, 1)
-
-
-async def _a_turn() -> None:
-    """Whatever the database has answered is taken in."""
-    await deferLater(reactor, 0.001, lambda: None)

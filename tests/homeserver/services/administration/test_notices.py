@@ -13,6 +13,7 @@ from homeserver.services.refusals import BadState, NotFound
 from homeserver.store.users import NewAccount, insert_new
 from tests.accounts import HERE, Accounts
 from tests.databases import DatabaseCase, each_database
+from tests.waiting import until
 
 CONTENT: JSONObject = {"msgtype": "m.text", "body": "The server moves tonight."}
 PEOPLE = [UserID(f"@{name}:{HERE}") for name in ("ann", "ben", "cyd", "dan")]
@@ -58,13 +59,10 @@ class NoticeRoundTests(DatabaseCase):
         return jobs, rounds
 
     async def until(self, condition: Any) -> None:
-        for _ in range(1_000):
-            # Threads of the database get their turn, and time passes.
-            await self.database.scan(lambda tx: None)
-            self.clock.advance(0.1)
-            if condition(await self.rounds.last_round()):
-                return
-        self.fail("it never came to that")
+        async def holds() -> Any:
+            return condition(await self.rounds.last_round())
+
+        await until(holds, "the round comes so far", clock=self.clock, step=0.1)
 
     async def test_a_round_outlives_its_process(self) -> None:
         """Whoever was told is not told again, and everybody else is told by the next process."""

@@ -5,8 +5,6 @@ from typing import Any
 
 import orjson
 from attrs import define, field
-from twisted.internet import reactor
-from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from homeserver.core.appservices.namespaces import Namespace, Namespaces
@@ -25,6 +23,7 @@ from homeserver.store.appservices import consumer_of
 from homeserver.store.write import Write
 from tests.databases import each_database
 from tests.federation.servers import ALICE, BOB, ERIN, Federation
+from tests.waiting import until
 
 # All of @bob…, and @erin as the one who speaks for it.
 BRIDGE = Registration(
@@ -137,15 +136,7 @@ class TrafficTests(Federation, TestCase):
 
     async def until(self, holds: Callable[[], object]) -> None:
         """It holds in the end, while time passes."""
-        for _ in range(5_000):
-            if holds():
-                return
-            self.network.clock.advance(0.02)
-            turned: Deferred[None] = Deferred()
-            # Reads and commits in threads take real time.
-            reactor.callLater(0.001, turned.callback, None)
-            await turned
-        self.fail(f"it never came; told were {self.requests.texts}")
+        await until(holds, "the service is told", clock=self.network.clock)
 
     async def room(self) -> RoomID:
         """A room of somebody of server two whom the service does not know, and all may join."""

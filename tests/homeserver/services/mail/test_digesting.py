@@ -4,8 +4,6 @@ from itertools import pairwise
 from urllib.parse import parse_qs, urlsplit
 
 from attrs import evolve
-from twisted.internet import reactor
-from twisted.internet.defer import Deferred
 
 from homeserver.core.identifiers import UserID
 from homeserver.core.pushers import EMAIL_APP_ID
@@ -19,6 +17,7 @@ from tests.mail import SETTINGS, Postbox, body_of
 from tests.mailing import PHONE, MailServices, give_address
 from tests.pushing import PushServices
 from tests.syncing import SyncServices
+from tests.waiting import at_rest
 
 ADDRESS = "alice@two.example"
 ERIN = UserID("@erin:one.example")
@@ -40,7 +39,7 @@ class DigestTests(DatabaseCase):
         await give_address(self.database, ALICE, ADDRESS)
         await self.start(self.mail)
         await self.mail.set_pusher(ALICE, "Alice@Two.Example")
-        await self.settled()
+        await at_rest()
 
     async def start(self, mail: MailServices) -> None:
         await mail.push.pushing.start()
@@ -48,28 +47,15 @@ class DigestTests(DatabaseCase):
         await mail.start()
         self.addCleanup(mail.stop)
 
-    async def settled(self, mail: MailServices | None = None) -> None:
-        """All that can be done without time passing is done."""
-        mail = mail or self.mail
-        for _ in range(1_000):
-            turn: Deferred[None] = Deferred()
-            reactor.callLater(0.001, turn.callback, None)
-            await turn
-            pushing = mail.push.pushing
-            is_idle = not pushing._running and (not pushing._reading or pushing._read_timer is not None)
-            if is_idle and mail.digesting._running is None and mail.post.outgoing._running is None:
-                return
-        self.fail("it does not come to rest")
-
     async def pass_time(self, seconds: float, mail: MailServices | None = None) -> None:
         mail = mail or self.mail
         for _ in range(int(seconds // 15)):
             mail.push.clock.advance(15)
-            await self.settled(mail)
+            await at_rest()
 
     async def say(self, body: str, room_id: object = None) -> None:
         await self.sync.say(room_id or self.room_id, DAVE, body)  # type: ignore[arg-type]
-        await self.settled()
+        await at_rest()
 
     @property
     def count(self) -> int:
@@ -97,7 +83,7 @@ class DigestTests(DatabaseCase):
     async def test_what_was_read_meanwhile_is_not_told(self) -> None:
         """Then there is no mail at all."""
         event_id = await self.sync.say(self.room_id, DAVE, "apples")
-        await self.settled()
+        await at_rest()
         await self.pass_time(WAIT / 2)
         await self.sync.receipts.advance(ALICE, self.room_id, "m.read", event_id)
         await self.pass_time(2 * WAIT)
@@ -114,7 +100,7 @@ class DigestTests(DatabaseCase):
             event_id = await self.sync.say(self.room_id, DAVE, str(minute))
             if len(sent_at) == 4 and minute == sent_at[3] + 2:
                 await self.sync.receipts.advance(ALICE, self.room_id, "m.read", event_id)
-            await self.settled()
+            await at_rest()
             await self.pass_time(60)
             if self.count > len(sent_at):
                 sent_at.append(minute)
@@ -133,11 +119,11 @@ class DigestTests(DatabaseCase):
         sync.clock.advance(self.push.clock.seconds() - sync.clock.seconds())
         mail = MailServices(PushServices(self.database, sync=sync), self.postbox)
         await self.start(mail)
-        await self.settled(mail)
+        await at_rest()
         await self.pass_time(WAIT / 2 + 60, mail)
         first = self.count
         await sync.say(self.room_id, DAVE, "pears")
-        await self.settled(mail)
+        await at_rest()
         await self.pass_time(3 * WAIT, mail)
 
         self.assertEqual((1, 2), (first, self.count))
@@ -165,7 +151,7 @@ class DigestTests(DatabaseCase):
         """By whom and to what, once, until they are answered; markup is but text."""
         garden = await self.sync.new_room(DAVE, name="Garden <script>")
         await self.sync.member(garden, ALICE, "invite", sender=DAVE)
-        await self.settled()
+        await at_rest()
         await self.pass_time(WAIT + 60)
         message = self.postbox.newest(ADDRESS)
         await self.pass_time(4 * WAIT)
@@ -185,9 +171,9 @@ class DigestTests(DatabaseCase):
         """Who is in the room knows of it."""
         garden = await self.sync.new_room(DAVE)
         await self.sync.member(garden, ALICE, "invite", sender=DAVE)
-        await self.settled()
+        await at_rest()
         await self.sync.join(garden, ALICE)
-        await self.settled()
+        await at_rest()
         await self.pass_time(3 * WAIT)
 
         self.assertEqual(0, self.count)
@@ -214,7 +200,7 @@ class DigestTests(DatabaseCase):
         with self.assertRaises(WrongToken):
             await self.mail.digesting.end(ERIN, pushkey, token)
         await self.mail.digesting.end(UserID(user_id), pushkey, token)
-        await self.settled()
+        await at_rest()
         await self.say("two")
         await self.pass_time(6 * WAIT)
 
@@ -257,7 +243,7 @@ class DigestTests(DatabaseCase):
     async def test_mail_and_gateways_do_not_hinder_each_other(self) -> None:
         """A user may have both."""
         await self.push.set_pusher(ALICE)
-        await self.settled()
+        await at_rest()
         await self.say("one")
         await self.pass_time(WAIT + 60)
 

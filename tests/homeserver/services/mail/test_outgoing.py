@@ -1,7 +1,6 @@
 """Mail that nobody waits for: tried until it is sent, and never lost."""
 
 from attrs import evolve
-from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
@@ -15,6 +14,7 @@ from homeserver.store import outgoing_mail
 from tests.databases import DatabaseCase, each_database
 from tests.mail import SETTINGS, Postbox
 from tests.mailing import a_post
+from tests.waiting import at_rest
 
 ALICE = EmailAddress("alice@two.example")
 AWAY = MailUnavailable("nobody answers")
@@ -40,20 +40,10 @@ class OutgoingTests(DatabaseCase):
         self.addCleanup(post.outgoing.stop)
         return post
 
-    async def settled(self, *posts: Post) -> None:
-        """All that can be done without time passing is done."""
-        for _ in range(1_000):
-            turn: Deferred[None] = Deferred()
-            reactor.callLater(0.001, turn.callback, None)
-            await turn
-            if all(post.outgoing._running is None for post in posts or (self.post,)):
-                return
-        self.fail("it does not come to rest")
-
-    async def pass_time(self, seconds: float, *posts: Post) -> None:
+    async def pass_time(self, seconds: float) -> None:
         for _ in range(int(seconds // 20)):
             self.clock.advance(20)
-            await self.settled(*posts)
+            await at_rest()
 
     async def waiting(self) -> int:
         return await self.database.read(outgoing_mail.count)
@@ -61,7 +51,7 @@ class OutgoingTests(DatabaseCase):
     async def test_mail_is_sent(self) -> None:
         """At once, and not again."""
         await self.post.send_later(a_letter())
-        await self.settled()
+        await at_rest()
         await self.pass_time(600)
 
         self.assertEqual([ALICE], [to for to, _ in self.postbox.taken])
@@ -71,7 +61,7 @@ class OutgoingTests(DatabaseCase):
         """As the same message, at growing distances."""
         self.postbox.failure = AWAY
         await self.post.send_later(a_letter())
-        await self.settled()
+        await at_rest()
         await self.pass_time(10 * 60)
         tried = self.postbox.tried
         self.postbox.failure = None
@@ -85,16 +75,16 @@ class OutgoingTests(DatabaseCase):
         """Nor does a process that died while it was sending: another sends it when the claim has ended."""
         self.postbox.failure = AWAY
         await self.post.send_later(a_letter("one"))
-        await self.settled()
+        await at_rest()
         await self.post.outgoing.stop()
         await self.post.send_later(a_letter("two"))
         now = int(self.clock.seconds() * 1000)
         claimed = await self.database.write(outgoing_mail.claim, now, now + CLAIM_MS, 4)
         self.postbox.failure = None
-        post = await self.started()
-        await self.pass_time(RETRY_MIN_MS / 1000 + 60, post)
+        await self.started()
+        await self.pass_time(RETRY_MIN_MS / 1000 + 60)
         before = [message["subject"] for _, message in self.postbox.taken]
-        await self.pass_time(CLAIM_MS / 1000, post)
+        await self.pass_time(CLAIM_MS / 1000)
 
         self.assertEqual(1, len(claimed))
         self.assertEqual(["one"], before)
@@ -103,11 +93,11 @@ class OutgoingTests(DatabaseCase):
     async def test_two_processes_send_each_once(self) -> None:
         """Whoever claims a message sends it."""
         other = await self.started()
-        await self.settled(self.post, other)
+        await at_rest()
         for number in range(3):
             await self.post.send_later(a_letter(str(number)))
             other.outgoing.wake()
-        await self.settled(self.post, other)
+        await at_rest()
 
         self.assertEqual(["0", "1", "2"], sorted(message["subject"] for _, message in self.postbox.taken))
 
@@ -115,10 +105,10 @@ class OutgoingTests(DatabaseCase):
         """The others go on."""
         self.postbox.failure = MailRefused("550 nobody")
         await self.post.send_later(a_letter("one"))
-        await self.settled()
+        await at_rest()
         self.postbox.failure = None
         await self.post.send_later(a_letter("two"))
-        await self.settled()
+        await at_rest()
 
         self.assertEqual(["two"], [message["subject"] for _, message in self.postbox.taken])
         self.assertEqual(0, await self.waiting())
@@ -127,7 +117,7 @@ class OutgoingTests(DatabaseCase):
         """After the hours that the settings say it is given up."""
         self.postbox.failure = AWAY
         await self.post.send_later(a_letter())
-        await self.settled()
+        await at_rest()
         await self.pass_time(4 * 3600)
 
         self.assertEqual(0, await self.waiting())
@@ -137,7 +127,7 @@ class OutgoingTests(DatabaseCase):
         self.postbox.failure = AWAY
         for number in range(5):
             await self.post.send_later(a_letter(str(number)))
-        await self.settled()
+        await at_rest()
 
         self.assertEqual(3, await self.waiting())
 
@@ -145,7 +135,7 @@ class OutgoingTests(DatabaseCase):
         """The message is tried again when its claim has ended."""
         self.postbox.failure = RuntimeError("a mistake")  # type: ignore[assignment]
         await self.post.send_later(a_letter("one"))
-        await self.settled()
+        await at_rest()
         self.postbox.failure = None
         await self.pass_time(CLAIM_MS / 1000 + 60)
 
@@ -157,9 +147,7 @@ class OutgoingTests(DatabaseCase):
         self.post.outgoing.mailer = silent
         await self.post.send_later(a_letter("one"))
         await silent.asked
-        turn: Deferred[None] = Deferred()
-        reactor.callLater(0, turn.callback, None)
-        await turn
+        await at_rest()
         stopping = Deferred.fromCoroutine(self.post.outgoing.stop())
         self.assertNoResult(stopping)
         self.clock.advance(STOP_SECONDS)

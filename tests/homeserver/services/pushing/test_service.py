@@ -1,8 +1,5 @@
 """Tests of homeserver/services/pushing: who is told what, and that nothing is lost."""
 
-from twisted.internet import reactor
-from twisted.internet.defer import Deferred
-
 from homeserver.core.canonical import JSONObject
 from homeserver.core.drafts import Draft
 from homeserver.core.identifiers import DeviceID, EventID, UserID
@@ -21,6 +18,7 @@ from tests.builders import ALICE, BOB, DAVE, a_room
 from tests.databases import DatabaseCase, each_database
 from tests.pushing import GATEWAY, FakeGateway, PushServices
 from tests.syncing import SyncServices
+from tests.waiting import at_rest
 
 ERIN = UserID("@erin:one.example")
 SETTINGS = PushSettings(retry_min_seconds=1, retry_max_seconds=8, give_up_seconds=60)
@@ -49,31 +47,18 @@ class PushCase(DatabaseCase):
         self.room_id = await self.sync.new_room(ALICE, preset="public_chat", name="Tea")
         await self.sync.join(self.room_id, DAVE, ERIN)
         await self.push.set_pusher(ALICE)
-        await self.settled()
-
-    async def settled(self, push: PushServices | None = None) -> None:
-        """All that can be done without time passing is done."""
-        push = push or self.push
-        for _ in range(1_000):
-            turn: Deferred[None] = Deferred()
-            reactor.callLater(0.001, turn.callback, None)
-            await turn
-            pushing = push.pushing
-            idle = all(not lane.busy for lane in pushing._lanes.values())
-            if idle and not pushing._running and (not pushing._reading or pushing._read_timer is not None):
-                return
-        self.fail("it does not come to rest")
+        await at_rest()
 
     async def say(self, body: str = "hello", sender: UserID = DAVE) -> EventID:
         event_id = await self.sync.say(self.room_id, sender, body)
-        await self.settled()
+        await at_rest()
         return event_id
 
     async def pass_time(self, seconds: float, push: PushServices | None = None) -> None:
         push = push or self.push
         for _ in range(int(seconds * 2)):
             push.clock.advance(0.5)
-            await self.settled(push)
+            await at_rest()
 
     async def restarted(self, gateway: FakeGateway | None = None) -> PushServices:
         """Another process on the same database."""
@@ -82,7 +67,7 @@ class PushCase(DatabaseCase):
         push = PushServices(self.database, SETTINGS, sync, gateway or self.gateway, self.users_max)
         await push.pushing.start()
         self.addCleanup(push.pushing.stop)
-        await self.settled(push)
+        await at_rest()
         return push
 
 
@@ -122,10 +107,10 @@ class PushingTests(PushCase):
         self.push.owners.subscribed = chosen_threads = Chosen()
         thread = {"m.relates_to": {"rel_type": "m.thread", "event_id": root}}
         await self.sync.say(self.room_id, DAVE, "I think that", **thread)
-        await self.settled()
+        await at_rest()
         chosen_threads.threads = frozenset({root})
         chosen = await self.sync.say(self.room_id, DAVE, "and that", **thread)
-        await self.settled()
+        await at_rest()
 
         self.assertEqual([root, chosen], self.gateway.events)
 
@@ -135,7 +120,7 @@ class PushingTests(PushCase):
             self.room_id, DAVE, "m.room.member", {"membership": "join", "displayname": "Dave"}, DAVE
         )
         await self.sync.say(self.room_id, DAVE, "hi", **{"m.mentions": {"user_ids": [ALICE]}})
-        await self.settled()
+        await at_rest()
         notice = self.gateway.notices[-1]
 
         self.assertEqual(("high", "Dave"), (notice["prio"], notice["sender_display_name"]))
@@ -161,7 +146,7 @@ class PushingTests(PushCase):
         await self.sync.push_rules.add(ALICE, rule, before=None, after=None)
         event_id = await self.say()
         await self.sync.receipts.advance(DAVE, self.room_id, "m.read", event_id)
-        await self.settled()
+        await at_rest()
 
         self.assertEqual([], self.gateway.notices)
 
@@ -170,9 +155,9 @@ class PushingTests(PushCase):
         await self.say("one")
         event_id = await self.say("two")
         await self.sync.receipts.advance(ALICE, self.room_id, "m.read", event_id)
-        await self.settled()
+        await at_rest()
         await self.sync.receipts.advance(ALICE, self.room_id, "m.read.private", event_id)
-        await self.settled()
+        await at_rest()
 
         self.assertEqual(
             [{"unread": 1}, {"unread": 2}, {"unread": 0}], [each["counts"] for each in self.gateway.notices]
@@ -191,7 +176,7 @@ class PushingTests(PushCase):
         other = await self.sync.new_room(DAVE, preset="public_chat")
         await self.sync.join(other, ALICE)
         await self.sync.say(other, DAVE, "there")
-        await self.settled()
+        await at_rest()
         await self.say("here")
 
         self.assertEqual([1, 2], [each["counts"]["unread"] for each in self.gateway.notices])
@@ -200,7 +185,7 @@ class PushingTests(PushCase):
         """To the invited, who is the target."""
         other = await self.sync.new_room(DAVE, name="Secret")
         invite = await self.sync.member(other, ALICE, "invite", DAVE)
-        await self.settled()
+        await at_rest()
         notice = self.gateway.notices[0]
 
         self.assertEqual((invite, True, "Secret"), (notice["event_id"], notice["user_is_target"], notice["room_name"]))
@@ -231,7 +216,7 @@ class PushingTests(PushCase):
             )
 
         await self.database.write(keep)
-        await self.settled()
+        await at_rest()
         notice = self.gateway.notices[0]
 
         self.assertEqual(
@@ -290,7 +275,7 @@ class PushingTests(PushCase):
     async def test_nobody_with_pushers_costs_nothing(self) -> None:
         """As long as nobody has one, nothing of the log is looked at."""
         await self.push.pushers.change(Caller(ALICE, DeviceID("PHONE")), PusherName("org.example.app", "key"))
-        await self.settled()
+        await at_rest()
         before = self.push.dues.reached
         with_nothing = self.push.dues.entries
         asked: list[object] = []
@@ -358,7 +343,7 @@ class FailingGatewayTests(PushCase):
         """Is found in the log again."""
         self.gateway.unreachable = True
         events = [await self.sync.say(self.room_id, DAVE, str(number)) for number in range(130)]
-        await self.settled()
+        await at_rest()
         self.gateway.unreachable = False
         await self.pass_time(10)
 
@@ -371,7 +356,7 @@ class FailingGatewayTests(PushCase):
         await self.pass_time(20)
         self.gateway.unreachable = False
         await self.push.set_pusher(ALICE, color="blue")
-        await self.settled()
+        await at_rest()
 
         self.assertEqual([event_id], self.gateway.events)
         self.assertEqual({"color": "blue"}, self.gateway.notices[0]["devices"][0]["data"])
@@ -418,7 +403,7 @@ class RestartTests(PushCase):
         other = await self.restarted()
         # Both follow one log here, as they do on one database.
         events = [await self.say("one"), await self.say("two")]
-        await self.settled(other)
+        await at_rest()
         await self.pass_time(6, other)
         await self.pass_time(6)
 
