@@ -8,6 +8,7 @@ import { everybodyLeaves, playAt } from "./stage.mjs";
 import * as accounts from "./chapters/accounts.mjs";
 import * as calls from "./chapters/calls.mjs";
 import * as encryption from "./chapters/encryption.mjs";
+import * as meeting from "./chapters/meeting.mjs";
 import * as messages from "./chapters/messages.mjs";
 import * as notifications from "./chapters/notifications.mjs";
 import * as people from "./chapters/people.mjs";
@@ -18,6 +19,7 @@ const chapters = {
     ...accounts,
     ...calls,
     ...encryption,
+    ...meeting,
     ...messages,
     ...notifications,
     ...people,

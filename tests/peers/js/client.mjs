@@ -10,7 +10,7 @@ logger.setLevel("error", false);
 // The SDK logs to stdout, which here speaks the protocol.
 for (const name of ["log", "info", "debug", "trace"]) console[name] = (...words) => console.error(...words);
 
-const WAIT_MS = 45_000;
+const WAIT_MS = 240_000;
 let client;
 
 /** The first truthy answer of `look`, asked now and whenever one of the client's `events` fires. */

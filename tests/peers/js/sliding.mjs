@@ -9,7 +9,7 @@ logger.setLevel("error", false);
 // The SDK logs to stdout, which here speaks the protocol.
 for (const name of ["log", "info", "debug", "trace"]) console[name] = (...words) => console.error(...words);
 
-const WAIT_MS = 30_000;
+const WAIT_MS = 240_000;
 const LIST = {
     ranges: [[0, 1]],
     timeline_limit: 5,

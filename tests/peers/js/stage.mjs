@@ -8,7 +8,7 @@ logger.setLevel("error", false);
 for (const name of ["log", "info", "debug", "trace"]) console[name] = (...words) => console.error(...words);
 
 export const PASSWORD = "correct horse battery staple";
-const WAIT_MS = 15_000;
+const WAIT_MS = 240_000;
 const present = new Set();
 let url;
 let serial = 0;

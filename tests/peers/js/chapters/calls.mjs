@@ -13,7 +13,7 @@ export async function matrix_rtc({ sticky }) {
     await sees(bob, room_id, alice.getUserId());
     const transports = await alice._unstable_getRTCTransports();
     const [hers, his] = [alice, bob].map((client) => client.matrixRTC.getRoomSession(client.getRoom(room_id)));
-    const config = { unstableSendStickyEvents: sticky === "yes", delayedLeaveEventDelayMs: 60_000 };
+    const config = { unstableSendStickyEvents: sticky === "yes", delayedLeaveEventDelayMs: 600_000 };
     hers.joinRoomSession(transports, sticky === "yes" ? transports[0] : undefined, config);
     await when("alice is in the call", () => his.memberships.length === 1);
     const scheduled = JSON.stringify(await alice._unstable_getDelayedEvents("scheduled"));
@@ -21,9 +21,9 @@ export async function matrix_rtc({ sticky }) {
     await when("both are in the call", () => hers.memberships.length === 2 && his.memberships.length === 2);
     const members = hers.memberships.map((member) => member.userId ?? member.sender);
     const active = Boolean(bob.matrixRTC.getActiveRoomSession(bob.getRoom(room_id)));
-    const left = await hers.leaveRoomSession(5000);
+    const left = await hers.leaveRoomSession(60_000);
     await when("alice has left", () => his.memberships.length === 1);
-    await his.leaveRoomSession(5000);
+    await his.leaveRoomSession(60_000);
     await when("nobody is left", () => hers.memberships.length === 0 && his.memberships.length === 0);
     return {
         transports: transports.map((each) => each.type),

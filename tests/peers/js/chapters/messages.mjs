@@ -180,7 +180,6 @@ export async function delayed_events() {
     const later = async (body, delay) => {
         return (await alice._unstable_sendDelayedEvent(room_id, { delay }, null, "m.room.message", text(body))).delay_id;
     };
-    const soon = await later("soon", 1000);
     const hurried = await later("at once", 600_000);
     const dropped = await later("never", 600_000);
     const state = await alice._unstable_sendDelayedStateEvent(room_id, { delay: 600_000 }, "m.room.topic", { topic: "later" });
@@ -190,6 +189,7 @@ export async function delayed_events() {
     await alice._unstable_cancelScheduledDelayedEvent(dropped);
     await alice._unstable_restartScheduledDelayedEvent(state.delay_id);
     await alice._unstable_updateDelayedEvent(state.delay_id, "send");
+    const soon = await later("soon", 100);
     const room = bob.getRoom(room_id);
     const bodies = await when("both messages", () => {
         const found = room.getLiveTimeline().getEvents().map((event) => event.getContent().body).filter((body) => body);

@@ -41,7 +41,7 @@ export async function presence() {
         return found?.presence === "unavailable" && found.presenceStatusMsg && found;
     });
     const asked = await bob.getPresence(alice.getUserId());
-    await alice.sendTyping(room_id, true, 20_000);
+    await alice.sendTyping(room_id, true, 120_000);
     const typing = () => bob.getRoom(room_id).getMember(alice.getUserId()).typing;
     await when("the typing", typing);
     await alice.sendTyping(room_id, false, 0);
