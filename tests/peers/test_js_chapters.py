@@ -399,7 +399,7 @@ def test_verification(play: Play) -> None:
 
 
 def test_meeting_by_a_code(play: Play) -> None:
-    """A new device that read a QR code talks to the one that shows it; the server cannot read it, and both hear its end."""
+    """A new device that read a QR code talks to the one that shows it; the server cannot read it; both hear its end."""
     assert play("meeting") == {
         "server": True,
         "same_code": 2,
