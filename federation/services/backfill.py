@@ -104,6 +104,7 @@ class Backfill:
 
     async def _place(self, server: ServerName, room: LiveRoom, missing: MissingEvent, events: Sequence[Event]) -> None:
         fresh = [event for event in events if await self.known.without_place([event.event_id])]
+        fresh = list(await self.history.recommended(room, fresh))
         stretch = await self.history.begin(room.room_id, missing, len(fresh))
         for event in fresh:
             cited = await self.known.by_ids(event.auth_events)

@@ -4,7 +4,7 @@ Coming into rooms of other servers, and going: one of them makes a form, we comp
 Spec: server-server-api#joining-rooms
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import structlog
@@ -20,10 +20,11 @@ from homeserver.core.authorization.rules import check_event
 from homeserver.core.building import sign_template
 from homeserver.core.canonical import JSON, JSONObject
 from homeserver.core.event_signatures import required_signatures
-from homeserver.core.events import Event
+from homeserver.core.events import Event, StateKey
 from homeserver.core.identifiers import RoomID, ServerName, UserID
 from homeserver.core.malformed import Malformed
 from homeserver.core.pdu import check_signature_map, parse_pdu
+from homeserver.core.policy_servers import POLICY, policy_server_of, with_recommendation
 from homeserver.core.signatures import SigningKey
 from homeserver.core.verdicts import Denied
 from homeserver.core.versions import ROOM_VERSIONS, RoomVersion, parse_room_version
@@ -131,8 +132,8 @@ class Handshakes:
         auth_chain = await self.checks.sound(_list(answer, "auth_chain"), join.version, join.room_id)
         state = await self.checks.sound(_list(answer, "state"), join.version, join.room_id)
         if len(state) + len(auth_chain) > IN_THREAD_FROM:
-            return await deferToThread(_judged, signed, state, auth_chain)
-        return _judged(signed, state, auth_chain)
+            return await deferToThread(_judged, signed, answer.get("event"), state, auth_chain)
+        return _judged(signed, answer.get("event"), state, auth_chain)
 
     async def send_leave(self, template: Template, leave: Event) -> None:
         """The room knows of the leave."""
@@ -225,7 +226,7 @@ def _require_asked_for(form: JSONObject, membership: str, room_id: RoomID, user_
         raise Malformed("The form is for another membership.", "content.membership")
 
 
-def _judged(join: Event, state: Sequence[Event], auth_chain: Sequence[Event]) -> Joined:
+def _judged(join: Event, answered: JSON, state: Sequence[Event], auth_chain: Sequence[Event]) -> Joined:
     judged = judge([*auth_chain, *state], {}, ())
     accepted = {event.event_id: event for event in judged.accepted}
     current = {event.key: event for event in state if event.is_state and event.event_id in accepted}
@@ -236,7 +237,16 @@ def _judged(join: Event, state: Sequence[Event], auth_chain: Sequence[Event]) ->
     if isinstance(verdict, Denied):
         raise Unreachable(f"The server that let you in told a state in which you may not join ({verdict.rule}).")
     # What was rejected is kept out of the state, and known as such.
-    return Joined(join, list(current.values()), list(judged.accepted))
+    return Joined(_recommended(join, answered, current), list(current.values()), list(judged.accepted))
+
+
+def _recommended(join: Event, answered: JSON, state: Mapping[StateKey, Event]) -> Event:
+    """The join with the signature of the room's policy server, whom the server that let us in has asked."""
+    policy = policy_server_of(state[POLICY].content) if POLICY in state else None
+    if policy is None or not isinstance(answered, dict):
+        return join
+    signed = with_recommendation(join, policy.name, answered.get("signatures"))
+    return signed if policy.recommends(signed) else join
 
 
 def _is_of_room(create: Event, room_id: RoomID) -> bool:

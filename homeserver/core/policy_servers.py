@@ -7,9 +7,9 @@ Spec: server-server-api#policy-servers
 from collections.abc import Mapping
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from homeserver.core.canonical import JSON
+from homeserver.core.canonical import JSON, JSONObject
 from homeserver.core.events import Event, StateKey
 from homeserver.core.hashes import signed_form
 from homeserver.core.identifiers import ServerName, parse_server_name
@@ -53,6 +53,23 @@ def policy_server_of(content: Mapping[str, JSON]) -> PolicyServer | None:
     except Malformed:
         return None
     return PolicyServer(name, _octets(key))
+
+
+def with_recommendation(event: Event, server: ServerName, signatures: JSON) -> Event:
+    """
+    The event with the policy server's signature among *signatures*, ``{server: {key ID: signature}}``, if it is there.
+
+    It stands beside what the server has signed with other keys: the event may be its own.
+    """
+    theirs = signatures.get(server) if isinstance(signatures, dict) else None
+    signature = theirs.get(POLICY_KEY_ID) if isinstance(theirs, dict) else None
+    if not isinstance(signature, str):
+        return event
+    present = event.pdu["signatures"]
+    assert isinstance(present, dict), "an event that was parsed or built has signatures"
+    own = present.get(server)
+    whole: JSONObject = {**present, server: {**(own if isinstance(own, dict) else {}), POLICY_KEY_ID: signature}}
+    return evolve(event, pdu={**event.pdu, "signatures": whole})
 
 
 def is_checked(event: Event) -> bool:

@@ -22,6 +22,7 @@ from homeserver.services.admission import Redaction, carry_out, event_row, relat
 from homeserver.services.companions import Beside, Companion, beside
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.live_rooms import LiveRoom, LiveRooms
+from homeserver.services.policy.recommendations import Recommendations
 from homeserver.services.redactions import Redactions
 from homeserver.services.refusals import NotInRoom
 from homeserver.services.room_states import RoomState, RoomStates
@@ -83,6 +84,8 @@ class History:
     states: RoomStates
     redactions: Redactions
     companions: list[Companion] = field(factory=list)
+    recommendations: Recommendations | None = None
+    """Of the policy servers that rooms use."""
 
     async def missing(self, room_id: RoomID, before: Ordering | None = None) -> list[MissingEvent]:
         """
@@ -100,6 +103,11 @@ class History:
         """Nobody has the event: it is not missed any more."""
         room = await self.live_rooms.load(room_id)
         await self.database.write(backward_extremities.remove, room.nid, [missing.event_id])
+
+    async def recommended(self, room: LiveRoom, events: Sequence[Event]) -> Sequence[Event]:
+        """The events with what the room's policy server says of them.  Raises PeerUnreachable, PeerFault."""
+        policy = self.recommendations
+        return events if policy is None or not policy.concern(room) else await policy.complete_all(room, events)
 
     async def begin(self, room_id: RoomID, missing: MissingEvent, count: int) -> Stretch:
         """A stretch of *count* events, the newest of which is the missing one."""
@@ -131,6 +139,9 @@ class History:
             return present.status
         verdict = await self._judge(event, state_before)
         status = Status.REJECTED if isinstance(verdict, Denied) else Status.ACCEPTED
+        policy = self.recommendations
+        if verdict and policy is not None and not await policy.admit(stretch.room, event):
+            status, verdict = Status.SOFT_FAILED, Denied("policy_server")
         entry = TimelineEvent(event, 0 if present is None else present.nid, None, status)
         unknown = await self.known.without_place(event.prev_events)
         origin = stretch.base if stretch.at is None else stretch.at

@@ -9,7 +9,7 @@ from attrs import define, field
 from homeserver.core.canonical import load_json
 from homeserver.core.drafts import Transaction
 from homeserver.core.identifiers import EventID, RoomID
-from homeserver.core.log import REDACTED, LogEntry
+from homeserver.core.log import EVENT, REDACTED, STORED, LogEntry
 from homeserver.core.pdu import stored_event
 from homeserver.core.timeline import Ordering, Status, TimelineEvent
 from homeserver.core.versions import ROOM_VERSIONS, RoomVersion
@@ -17,6 +17,7 @@ from homeserver.store import events, rooms
 from homeserver.store.database import Database
 from homeserver.store.events import StoredEvent
 
+_PLACING: Final = (EVENT, STORED)
 _IN_FORCE: Final = (Status.ACCEPTED, Status.OUTLIER)
 
 
@@ -57,11 +58,15 @@ class KnownEvents:
 
     def expect(self, event: TimelineEvent) -> None:
         """*event* is found from now on, while the writer that commits it sets its nid and ordering."""
+        if event.nid:
+            # It was known without a place.
+            self.forget(event.event_id)
         self._expected[event.event_id] = event
 
     def disappoint(self, event_id: EventID) -> None:
         """The write of an expected event failed: it is not known after all."""
         self._expected.pop(event_id, None)
+        self.forget(event_id)
 
     def is_pending(self, event_ids: Collection[EventID]) -> bool:
         """Whether any of the events is being committed, so that the store does not have it yet."""
@@ -154,8 +159,17 @@ class KnownEvents:
         for event_id in [event_id for event_id, entry in cache.items() if entry.event.room_id == room_id]:
             self.forget(event_id)
 
+    def _forget_placeless(self, nid: int) -> None:
+        event = self.cached_by_nid(nid)
+        if event is not None and event.ordering is None:
+            self.forget(event.event_id)
+
     def follow(self, entries: Sequence[LogEntry]) -> None:
         """What was expected and is in the log is stored; what the entries say was redacted is read afresh."""
+        for entry in entries:
+            if entry.ref is not None and entry.kind in _PLACING:
+                # What was known without a place has one now, if this is an old event.
+                self._forget_placeless(entry.ref)
         stored = [event for event in self._expected.values() if event.nid] if self._expected else ()
         head = entries[-1].position
         for event in stored:

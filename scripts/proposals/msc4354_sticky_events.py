@@ -15,7 +15,16 @@ def propose(ground: Ground) -> Proposal:
     base, servers, rooms, reading = ground.base, ground.servers, ground.rooms, ground.reading
     database, clock, known = base.database, base.reactor, rooms.known_events
     settings = base.settings.sticky_events
-    sticky = StickyEvents(base.name, database, clock, known, rooms.live_rooms, ground.news.wakeups, settings)
+    sticky = StickyEvents(
+        base.name,
+        database,
+        clock,
+        known,
+        rooms.live_rooms,
+        ground.news.wakeups,
+        settings,
+        rooms.recommendations,
+    )
     news = StickyNews(database, known, reading.client_events, sticky)
     pushes = StickyPushes(
         base.name,

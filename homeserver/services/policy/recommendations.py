@@ -5,16 +5,17 @@ Spec: server-server-api#policy-servers
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import structlog
-from attrs import define, evolve, field
+from attrs import define, field
+from twisted.internet.defer import DeferredSemaphore, FirstError, gatherResults
 
-from homeserver.core.canonical import JSON, JSONObject
+from homeserver.core.canonical import JSON
 from homeserver.core.events import Event
-from homeserver.core.identifiers import EventID, ServerName
-from homeserver.core.policy_servers import POLICY, POLICY_KEY_ID, PolicyServer, is_checked, policy_server_of
+from homeserver.core.identifiers import EventID
+from homeserver.core.policy_servers import POLICY, PolicyServer, is_checked, policy_server_of, with_recommendation
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.live_rooms import LiveRoom
 from homeserver.services.ports import PeerFault, PeerUnreachable, PolicyServers
@@ -23,6 +24,8 @@ from homeserver.services.refusals import NotRecommended
 log = structlog.get_logger(__name__)
 
 PARSED_MAX: Final = 1_000
+ASKED_AT_ONCE: Final = 10
+"""Of older events, which nobody has sent just now."""
 _PASSED_ON: Final = ("errcode", "error", "retry_after_ms")
 """What clients are told of a policy server's refusal."""
 
@@ -60,12 +63,11 @@ class Recommendations:
         if server is None or not is_checked(event) or server.recommends(event):
             return event
         try:
-            answer = await self.servers.sign(server.name, event)
+            signed = with_recommendation(event, server.name, await self.servers.sign(server.name, event))
         except PeerFault as fault:
             raise _refusal(fault) from fault
         except PeerUnreachable as unreachable:
             raise NotRecommended(f"The policy server of this room, {server.name}, cannot be reached.") from unreachable
-        signed = _with_signature(event, server.name, answer)
         if not server.recommends(signed):
             raise NotRecommended(f"The policy server of this room, {server.name}, does not sign with the room's key.")
         return signed
@@ -78,25 +80,43 @@ class Recommendations:
             log.info("an event is not recommended", event_id=event.event_id, reason=refusal.reason)
             return event
 
+    async def complete_all(self, room: LiveRoom, events: Sequence[Event]) -> list[Event]:
+        """
+        The events of history, each with the signature where it is to be had: the room's policy server has a say in
+        what was sent before it had one.
+
+        Raises PeerUnreachable, PeerFault where that server does not decide now: they may come another time.
+        Spec: client-server-api#policy-servers
+        """
+        server = await self.server_of(room)
+        if server is None:
+            return [*events]
+        at_once = DeferredSemaphore(ASKED_AT_ONCE)
+
+        async def ask(event: Event) -> Event:
+            if not is_checked(event) or server.recommends(event):
+                return event
+            try:
+                return with_recommendation(event, server.name, await self.servers.sign(server.name, event))
+            except PeerFault as fault:
+                if fault.status == 429 or fault.status >= 500:
+                    raise
+                log.info("an event is not recommended", event_id=event.event_id, reason=str(fault))
+                return event
+
+        asking = [at_once.run(ask, event) for event in events]
+        try:
+            return list(await gatherResults(asking, consumeErrors=True))
+        except FirstError as first:
+            first.subFailure.raiseException()
+            raise
+
     async def _parse(self, event_id: EventID) -> None:
         entry = await self.known.by_id(event_id)
         assert entry is not None, "events of the current state are stored"
         self._parsed[event_id] = policy_server_of(entry.event.content)
         while len(self._parsed) > PARSED_MAX:
             self._parsed.popitem(last=False)
-
-
-def _with_signature(event: Event, server: ServerName, answer: JSON) -> Event:
-    """Beside what the server has signed with other keys: the event may be its own."""
-    theirs = answer.get(server) if isinstance(answer, dict) else None
-    signature = theirs.get(POLICY_KEY_ID) if isinstance(theirs, dict) else None
-    if not isinstance(signature, str):
-        return event
-    present = event.pdu["signatures"]
-    assert isinstance(present, dict), "an event that was parsed or built has signatures"
-    own = present.get(server)
-    signatures: JSONObject = {**present, server: {**(own if isinstance(own, dict) else {}), POLICY_KEY_ID: signature}}
-    return evolve(event, pdu={**event.pdu, "signatures": signatures})
 
 
 def _refusal(fault: PeerFault) -> NotRecommended:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Final
 
 import structlog
-from attrs import define, field
+from attrs import define, evolve, field
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.python.failure import Failure
 
@@ -21,10 +21,12 @@ from homeserver.core.identifiers import RoomID, ServerName, UserID, server_of
 from homeserver.core.log import MEMBERSHIP, REMOTE_MEMBERSHIP, LogEntry
 from homeserver.core.sticky import DURATION_MS_MAX, STICKY, duration_ms_of, ends_ms
 from homeserver.core.timeline import Status, TimelineEvent
+from homeserver.services.admission import relate, store_event
 from homeserver.services.clock import Clock, now_ms
 from homeserver.services.companions import Beside
 from homeserver.services.known_events import KnownEvents
-from homeserver.services.live_rooms import LiveRooms
+from homeserver.services.live_rooms import LiveRoom, LiveRooms
+from homeserver.services.policy.recommendations import Recommendations
 from homeserver.services.refusals import TooSoon
 from homeserver.services.sticky_events.settings import StickyEventSettings
 from homeserver.services.wakeups import Wakeups
@@ -57,6 +59,8 @@ class StickyEvents:
     live_rooms: LiveRooms
     wakeups: Wakeups
     settings: StickyEventSettings = StickyEventSettings()
+    recommendations: Recommendations | None = None
+    """Of the policy servers that rooms use."""
     _rooms: dict[RoomID, int] = field(init=False, factory=dict)
     """Where something is told, and until when there may be."""
     _doubted: dict[UserID, int] = field(init=False, factory=dict)
@@ -120,14 +124,21 @@ class StickyEvents:
                 self._in_background(self.judge_again(UserID(entry.subject)))
 
     async def judge_again(self, sender: UserID) -> None:
-        """Of the user's sticky events that soft-failed, those that the rooms would let in now are told."""
+        """
+        Of the user's sticky events that soft-failed, those that the rooms would let in now are told, and are in the
+        timeline from now on.
+        """
         now = now_ms(self.clock)
         doubted = await self.database.read(sticky_events.soft_failed_of, sender, now)
         events = await self.known.by_nids([each.event_nid for each in doubted])
         for each in doubted:
             entry = events.get(each.event_nid)
-            if entry is not None and await self._is_allowed(entry):
-                await self.database.write(_release, each, now, self.settings.per_sender_max)
+            room = None if entry is None else await self.live_rooms.find(entry.event.room_id)
+            if entry is None or room is None or not await self._is_allowed(room, entry):
+                continue
+            accepted = evolve(entry, status=Status.ACCEPTED)
+            await self.database.write(_let_in, room.nid, accepted, each, now, self.settings.per_sender_max)
+            self.known.forget(entry.event_id)
 
     async def release(self) -> None:
         """What was held back is told as far as others have ended; what has ended is forgotten."""
@@ -139,11 +150,10 @@ class StickyEvents:
         self._rooms = {room_id: end for room_id, end in self._rooms.items() if end > now}
         self._doubted = {user_id: end for user_id, end in self._doubted.items() if end > now}
 
-    async def _is_allowed(self, entry: TimelineEvent) -> bool:
-        """By the current state.  Spec: server-server-api#soft-failure"""
+    async def _is_allowed(self, room: LiveRoom, entry: TimelineEvent) -> bool:
+        """By the current state, and by the room's policy server.  Spec: server-server-api#soft-failure"""
         event = entry.event
-        room = await self.live_rooms.find(event.room_id)
-        if room is None:
+        if self.recommendations is not None and not await self.recommendations.admit(room, event):
             return False
         wanted = {key: room.state[key] for key in rule_keys_of(event) if key in room.state}
         found = await self.known.by_ids(wanted.values())
@@ -172,6 +182,16 @@ def _keep(tx: Write, room_nid: int, entry: TimelineEvent, *, end: int, now: int,
         raise TooSoon((first_end or now) - now, "Too many of your events are sticky in this room.")
     position = None if is_held else tx.log(STICKY, event.room_id, entry.nid)
     sticky_events.insert(tx, StickyEvent(entry.nid, event.room_id, event.sender, end, position, soft_failed))
+
+
+def _let_in(tx: Write, room_nid: int, entry: TimelineEvent, event: StickyEvent, now: int, most: int) -> None:
+    if not sticky_events.is_waiting(tx.connection, event.event_nid):
+        return
+    # What a state event changes is for the room's state to say, where it has counted all the time.
+    if not entry.event.is_state:
+        store_event(tx, room_nid, entry, was_outlier=True)
+        relate(tx, room_nid, entry)
+    _release(tx, event, now, most)
 
 
 def _release(tx: Write, event: StickyEvent, now: int, most: int) -> None:

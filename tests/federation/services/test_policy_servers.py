@@ -29,6 +29,7 @@ def equip(server: FederatedServer, *, signs: bool = False) -> PolicyRules:
     requests = PolicyRequests(server.name, server.peers)
     recommendations = Recommendations(server.known, requests)
     server.timeline.recommendations = server.acceptance.recommendations = recommendations
+    server.history.recommendations = recommendations
     rules = PolicyRules(server.name, server.known, server.live_rooms)
     server.tail.follow(rules.follow)
     if signs:
@@ -165,6 +166,44 @@ class PolicyServerTests(Federation, TestCase):
         self.assertIsNone(await self.one.membership(room_id, FRANK))
         await self.three.join(CAROL, room_id, ONE)
         self.assertEqual("join", await self.one.membership(room_id, CAROL))
+
+    async def test_a_join_through_another_server_keeps_its_signature(self) -> None:
+        """Whoever has the join from its sender's server needs not ask again."""
+        await self.enable()
+        room_id = self.room_id
+        await self.three.departing.leave(CAROL, room_id)
+        await self.quiet()
+        await self.three.join(CAROL, room_id, ONE)
+        join = (await self.three.state(room_id))["m.room.member", CAROL]
+        entry = await self.three.entry(join)
+        assert entry is not None
+
+        self.assertEqual({POLICY_KEY_ID}, signatures_by(entry.event.pdu, TWO).keys())
+
+    async def test_history_that_is_fetched_is_checked(self) -> None:
+        """What was sent before there was a policy, too; while it does not answer the history waits."""
+        room_id = await self.one.create(ALICE, preset="public_chat")
+        await self.one.join(DAVE, room_id)
+        await self.one.send(ALICE, room_id, "fine")
+        await self.one.send(DAVE, room_id, "spam")
+        await self.two.join(BOB, room_id, ONE)
+        await self.ban(str(DAVE))
+        await self.one.set_state(ALICE, room_id, "m.room.policy", CONTENT)
+        await self.quiet()
+        await self.three.join(CAROL, room_id, ONE)
+        await self.quiet()
+        equip(self.three)
+        newest = (await self.three.timeline_of(room_id))[-1].ordering
+        assert newest is not None
+        self.network.cut(THREE, TWO)
+        waits = await self.three.backfill.backfill(room_id, newest, 100)
+        self.network.heal()
+        self.network.clock.advance(3_600)
+        while await self.three.backfill.backfill(room_id, newest, 100):
+            pass
+
+        self.assertFalse(waits)
+        self.assertEqual(["fine"], await self.three.messages_of(room_id))
 
     async def test_many_messages_at_once(self) -> None:
         """While one waits for its signature others do as well, and all of them come into the room in every server."""

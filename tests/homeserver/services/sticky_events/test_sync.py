@@ -1,10 +1,13 @@
 """Tests of homeserver/services/sticky_events: clients are told of sticky events, whatever the timeline shows."""
 
-from typing import Any
+from typing import Any, cast
 
 from homeserver.core.drafts import Draft
+from homeserver.core.events import Event
 from homeserver.core.identifiers import RoomID, UserID
 from homeserver.core.timeline import Status
+from homeserver.services.live_rooms import LiveRoom
+from homeserver.services.policy.recommendations import Recommendations
 from homeserver.services.refusals import TooSoon
 from homeserver.services.sticky_events.section import SECTION, TIME_LEFT
 from homeserver.services.sticky_events.settings import StickyEventSettings
@@ -188,23 +191,43 @@ class LimitTests(StickyCase):
 @each_database
 class SoftFailureTests(StickyCase):
     async def test_it_is_judged_again_when_its_sender_comes(self) -> None:
-        """Then everybody is told of it, and before that nobody."""
-        await self.services.join(self.room_id, DAVE)
-        room = await self.services.rooms.live_rooms.load(self.room_id)
+        """Then everybody is told of it, as of what has come just now; and before that nobody."""
+        room = await self._room_of_dave()
         remote = await self._remote_event(room, "in vain")
         since = (await self.sync(ALICE))["next_batch"]
         status = await self.services.rooms.acceptance.accept(remote)
         silent = await self.sync(ALICE, since)
-        await self.services.join(self.room_id, DAVE)
-        for _ in range(20):
-            if not self.sticky.events._running:
-                break
-            await next(iter(self.sticky.events._running))
+        await self._dave_comes_back()
         answer = await self.sync(ALICE, silent["next_batch"])
+        entry = await self.services.known.by_id(remote.event_id)
+        assert entry is not None
 
         self.assertEqual(Status.SOFT_FAILED, status)
-        self.assertEqual([], told(silent, self.room_id))
-        self.assertEqual(["in vain"], told(answer, self.room_id))
+        self.assertEqual(([], []), (told(silent, self.room_id), shown(silent, self.room_id)))
+        self.assertEqual(([], ["in vain"]), (told(answer, self.room_id), shown(answer, self.room_id)))
+        self.assertIs(Status.ACCEPTED, entry.status)
+
+    async def test_it_may_still_be_refused(self) -> None:
+        """By the room's policy server, which has no need to say so twice."""
+        self.sticky.events.recommendations = cast(Recommendations, Refusing())
+        room = await self._room_of_dave()
+        remote = await self._remote_event(room, "in vain")
+        since = (await self.sync(ALICE))["next_batch"]
+        await self.services.rooms.acceptance.accept(remote)
+        await self._dave_comes_back()
+        answer = await self.sync(ALICE, since)
+
+        self.assertEqual(([], []), (told(answer, self.room_id), shown(answer, self.room_id)))
+
+    async def _room_of_dave(self) -> LiveRoom:
+        await self.services.join(self.room_id, DAVE)
+        return await self.services.rooms.live_rooms.load(self.room_id)
+
+    async def _dave_comes_back(self) -> None:
+        """And what is to be judged again is."""
+        await self.services.join(self.room_id, DAVE)
+        while self.sticky.events._running:
+            await next(iter(self.sticky.events._running))
 
     async def _remote_event(self, room: Any, body: str) -> Any:
         """An event that @dave sent before he was kicked, and that comes after it."""
@@ -212,6 +235,13 @@ class SoftFailureTests(StickyCase):
         event = await self.services.rooms.timeline.composer.compose(room, draft)
         await self.services.member(self.room_id, DAVE, "leave", ALICE)
         return event
+
+
+class Refusing:
+    """A policy server that signs nothing."""
+
+    async def admit(self, room: LiveRoom, event: Event) -> bool:
+        return False
 
 
 def _rows(tx: Any) -> int:
