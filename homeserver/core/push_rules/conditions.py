@@ -10,7 +10,7 @@ Spec: client-server-api#conditions-1
 import operator
 import re
 from collections.abc import Callable, Collection, Mapping
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from attrs import field, frozen
 
@@ -51,6 +51,8 @@ class PushedEvent:
     type_lowered: str = field(init=False)
     answers: dict[object, bool] = field(init=False, factory=dict, repr=False)
     """Of the rules that are the same for everyone, as far as they were asked."""
+    candidates: dict[object, tuple[Any, ...]] = field(init=False, factory=dict, repr=False)
+    """By sequence of rules, those that may match."""
     _found: dict[PropertyPath, JSON | Absent] = field(init=False, factory=dict, repr=False)
     _lowered: dict[PropertyPath, str | None] = field(init=False, factory=dict, repr=False)
 

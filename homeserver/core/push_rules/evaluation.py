@@ -2,12 +2,13 @@
 Rules in compiled form, and events held against them.
 
 A room of many members is asked one event after another, so what is the same for all is answered once: the server's own
-rules are one object for everyone, and their answers are kept with the event.
+rules are one object for everyone, and their answers are kept with the event; so is which rules of a sequence are left
+to ask, as most users have the same.
 
 Spec: client-server-api#receiving-notifications
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Final
 
@@ -66,11 +67,16 @@ class CompiledRule:
     shared: tuple[SharedTest, ...]
     own: tuple[OwnTest, ...]
 
-    def matches(self, pushed: PushedEvent, reader: RuleReader) -> bool:
+    def may_match(self, pushed: PushedEvent) -> bool:
+        """Whether the event is one for the rule, whoever reads it."""
         answer = pushed.answers.get(self)
         if answer is None:
             answer = pushed.answers[self] = all(test(pushed) for test in self.shared)
-        return answer and (not self.own or all(test(pushed, reader) for test in self.own))
+        return answer
+
+    def matches(self, pushed: PushedEvent, reader: RuleReader) -> bool:
+        """Whether one for which it is matches with this reader, too."""
+        return all(test(pushed, reader) for test in self.own)
 
 
 @frozen(eq=False)
@@ -83,10 +89,21 @@ class RuleSequence:
 
     def first(self, pushed: PushedEvent, reader: RuleReader) -> CompiledRule | None:
         """The first that matches."""
-        for rule in self.by_type.get(pushed.type_lowered, self.any_type):
-            if rule.matches(pushed, reader):
+        candidates: tuple[CompiledRule, ...] | None = pushed.candidates.get(self)
+        if candidates is None:
+            candidates = pushed.candidates[self] = tuple(self._candidates(pushed))
+        for rule in candidates:
+            if not rule.own or rule.matches(pushed, reader):
                 return rule
         return None
+
+    def _candidates(self, pushed: PushedEvent) -> Iterator["CompiledRule"]:
+        """Those that may match, up to one that matches for everyone."""
+        for rule in self.by_type.get(pushed.type_lowered, self.any_type):
+            if rule.may_match(pushed):
+                yield rule
+                if not rule.own:
+                    return
 
 
 @frozen(eq=False)
