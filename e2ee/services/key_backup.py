@@ -66,7 +66,7 @@ class KeyBackups:
         await self.database.write(_set_auth_data, user_id, name, algorithm, auth_data)
 
     async def delete(self, user_id: UserID, name: str) -> None:
-        """The backup is gone with all its keys.  Raises NotFound."""
+        """The backup is gone with all its keys, if it was there still.  Raises NotFound when there never was one."""
         await self.database.write_long(_delete, user_id, name)
 
     async def put_keys(self, user_id: UserID, name: str, keys: Keys) -> Contents:
@@ -108,7 +108,9 @@ def _set_auth_data(tx: Write, user_id: UserID, name: str, algorithm: str, auth_d
 
 
 def _delete(tx: Write, user_id: UserID, name: str) -> None:
-    version = _version(tx, user_id, name).version
+    version = parse_version(name)
+    if version is None or not backup_versions.was_ever(tx.connection, user_id, version):
+        raise NotFound("There is no such backup.")
     backup_versions.mark_deleted(tx, user_id, version)
     backup_keys.remove(tx, user_id, version, None, None)
 

@@ -22,6 +22,7 @@ _BY_ID = Prepared(
     select(*_COLUMNS).where(v.c.user_id == bindparam("who"), v.c.version == bindparam("which"), v.c.deleted.is_(False))
 )
 _OF_ROW = (v.c.user_id == bindparam("who"), v.c.version == bindparam("which"))
+_EVER = Prepared(select(v.c.version).where(*_OF_ROW))
 _SET_AUTH_DATA = Prepared(update(v).where(*_OF_ROW).values(auth_data=bindparam("text")))
 _SET_KEYS = Prepared(update(v).where(*_OF_ROW).values(etag=v.c.etag + 1, key_count=bindparam("keys")))
 _DELETE = Prepared(update(v).where(*_OF_ROW).values(deleted=True, auth_data="{}", key_count=0))
@@ -43,6 +44,11 @@ def current(tx: Connection, user_id: UserID) -> BackupVersion | None:
 def by_id(tx: Connection, user_id: UserID, version: int) -> BackupVersion | None:
     """One of the user's backups; None when there is none of that number."""
     return _version(_BY_ID.first(tx, who=user_id, which=version))
+
+
+def was_ever(tx: Connection, user_id: UserID, version: int) -> bool:
+    """Whether the user has, or had and deleted, a backup of this number."""
+    return _EVER.scalar(tx, who=user_id, which=version) is not None
 
 
 def set_auth_data(tx: Write, user_id: UserID, version: int, auth_data: JSONObject) -> None:

@@ -52,8 +52,15 @@ class KeyBackupTests(DatabaseCase):
         self.assertEqual(200, (await self.alice.delete(f"{VERSION}/2")).status)
         self.assertEqual("1", (await self.alice.get(VERSION)).json["version"])
         self.assertEqual("3", await self.create())
-        for method in (self.alice.get, self.alice.delete):
-            self.assertEqual(404, (await method(f"{VERSION}/2")).status)
+        self.assertEqual(404, (await self.alice.get(f"{VERSION}/2")).status)
+
+    async def test_what_was_deleted_can_be_deleted_again(self) -> None:
+        """What never was there cannot.  Spec: client-server-api#delete_matrixclientv3room_keysversionversion"""
+        await self.begin()
+        await self.create()
+        answers = [(await self.alice.delete(f"{VERSION}/{name}")).status for name in ("1", "1", "2", "x")]
+
+        self.assertEqual([200, 200, 404, 404], answers)
 
     async def test_auth_data_can_change_and_the_algorithm_not(self) -> None:
         """Nor can a body speak of another version than the path."""
