@@ -81,6 +81,11 @@ class Incoming:
             self._json = parse_json(text) if text else {}
         return self._json
 
+    def require_body(self) -> None:
+        """For what is free-form, where no body at all must not count as ``{}``.  Raises Malformed."""
+        if not self.body():
+            raise Malformed("There is no body.", "", "M_NOT_JSON")
+
     def form(self) -> dict[str, str]:
         """The body as a page's form, decoded; of fields given twice the first.  Raises Malformed."""
         return {name: values[0] for name, values in _parse_query(self.body()).items()}

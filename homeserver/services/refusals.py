@@ -51,6 +51,12 @@ class AliasTaken(Refusal):
     reason = "This room alias is taken."
 
 
+class NewAliasTaken(Refusal):
+    """The alias that a new room was to have is in use."""
+
+    reason = "This room alias is taken."
+
+
 class BadAlias(Refusal):
     """An alias that a room wants to show does not point to it."""
 
@@ -61,6 +67,12 @@ class DuplicateAnnotation(Refusal):
     """The caller has said the same of the event before."""
 
     reason = "You have said this of the event already."
+
+
+class NestedThread(Refusal):
+    """The event to start a thread from relates to another itself."""
+
+    reason = "No thread can start from an event that relates to another."
 
 
 class InvalidRoomState(Refusal):
@@ -141,6 +153,24 @@ class BadState(Refusal):
     """The request does not fit the state that the room or account is in."""
 
     reason = "This does not fit the current state."
+
+
+class NotBanned(Refusal):
+    """Whoever is not banned cannot be unbanned."""
+
+    reason = "This user is not banned."
+
+
+class StillInRoom(Refusal):
+    """A room is left before it is forgotten."""
+
+    reason = "Leave the room before you forget it."
+
+
+class UnknownAddress(Refusal):
+    """Nobody who could be meant has this third-party identifier."""
+
+    reason = "This address is nobody's who could be meant, or the password is wrong."
 
 
 class UnsupportedVersion(Refusal):

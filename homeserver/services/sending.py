@@ -25,6 +25,7 @@ from homeserver.core.identifiers import (
 )
 from homeserver.core.malformed import Malformed
 from homeserver.core.power_levels import power_levels_of
+from homeserver.core.relations import THREAD, relation_of
 from homeserver.services.aliases import Aliases
 from homeserver.services.annotations import AnnotationOnce, annotation_of
 from homeserver.services.callers import Caller
@@ -32,7 +33,7 @@ from homeserver.services.companions import Beside
 from homeserver.services.inviting import Inviting
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.live_rooms import LiveRoom, LiveRooms
-from homeserver.services.refusals import BadAlias, Forbidden, NotFound, NotInRoom, Refusal, Suspended
+from homeserver.services.refusals import BadAlias, Forbidden, NestedThread, NotFound, NotInRoom, Refusal, Suspended
 from homeserver.services.timeline import Timeline
 
 
@@ -76,7 +77,7 @@ class Sending:
         """
         The message is in the room, once for each transaction ID.
 
-        Raises NotInRoom, Forbidden, Malformed, DuplicateAnnotation.
+        Raises NotInRoom, Forbidden, Malformed, DuplicateAnnotation, NestedThread.
 
         *origin_server_ts*: application services may state it.
         """
@@ -94,11 +95,25 @@ class Sending:
             transaction=extras.transaction or _transaction(caller, transaction_id),
             fields=extras.fields,
         )
+        await self._require_root(room_id, content)
         annotation = annotation_of(caller.user_id, event_type, content)
         if annotation is None:
             return await self.timeline.send(room_id, draft, extras.besides)
         sent = await self.timeline.said_before(room_id, draft, annotation)
         return sent or await self.timeline.send(room_id, draft, (*extras.besides, AnnotationOnce(annotation)))
+
+    async def _require_root(self, room_id: RoomID, content: JSONObject) -> None:
+        """
+        What starts or goes on with a thread does so from an event that relates to no other.
+
+        Spec: client-server-api#validation-of-mthread-relationships
+        """
+        relation = relation_of(content)
+        if relation is None or relation.rel_type != THREAD:
+            return
+        root = await self.known.by_id(relation.event_id)
+        if root is not None and root.event.room_id == room_id and relation_of(root.event.content) is not None:
+            raise NestedThread
 
     async def send_state(
         self,

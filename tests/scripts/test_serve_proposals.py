@@ -64,13 +64,21 @@ class ProposalTests(TestCase):
         transports = (await self.alice.get(f"{V1}/rtc/transports")).json["rtc_transports"]
         sticky = {"org.matrix.msc4354.sticky_duration_ms": 60_000}
         path = f"{V3}/rooms/{room_id}/send/m.rtc.member"
-        delay = {**sticky, "org.matrix.msc4140.delay": 300}
-        leaving = (await self.alice.put(f"{path}/leave", {"body": "leave"}, **delay)).json["delay_id"]
+        delay = {**sticky, "org.matrix.msc4140.delay": 600_000}
+        put_off = (await self.alice.put(f"{path}/never", {"body": "never"}, **delay)).json["delay_id"]
         await self.alice.put(f"{path}/join", {"body": "join"}, **sticky)
-        restart = f"/_matrix/client/unstable/org.matrix.msc4140/delayed_events/{leaving}"
-        restarted = await self.alice.post(restart, {"action": "restart"})
+        action = f"/_matrix/client/unstable/org.matrix.msc4140/delayed_events/{put_off}"
+        restarted = await self.alice.post(action, {"action": "restart"})
+        await self.alice.post(action, {"action": "cancel"})
         since = (await self.alice.get(f"{V3}/sync")).json["next_batch"]
-        heard = (await self.alice.get(f"{V3}/sync", since=since, timeout=5_000)).json["rooms"]["join"][room_id]
+        soon = {**sticky, "org.matrix.msc4140.delay": 50}
+        leaving = (await self.alice.put(f"{path}/leave", {"body": "leave"}, **soon)).json["delay_id"]
+
+        async def news() -> Any:
+            answer = (await self.alice.get(f"{V3}/sync", since=since, timeout=5_000)).json
+            return answer.get("rooms", {}).get("join", {}).get(room_id)
+
+        heard = await until(news, "the leaving is sent")
         bob = await self.registered("bob")
         await bob.post(f"{V3}/join/{room_id}", {})
         brief = '{"room": {"timeline": {"limit": 1}}}'
@@ -129,10 +137,14 @@ class ProposalTests(TestCase):
         room_id = (await self.alice.post(f"{V3}/createRoom", {"preset": "public_chat"})).json["room_id"]
         await bob.post(f"{V3}/join/{room_id}", {})
         room = f"{V3}/rooms/{room_id}"
-        root = (await bob.put(f"{room}/send/m.room.message/1", {"body": "root"})).json["event_id"]
+        root = (await bob.put(f"{room}/send/m.room.message/1", {"msgtype": "m.text", "body": "root"})).json["event_id"]
         relation = {"m.relates_to": {"rel_type": "m.thread", "event_id": root}}
-        reply = (await bob.put(f"{room}/send/m.room.message/2", {"body": "reply", **relation})).json["event_id"]
-        other = (await bob.put(f"{room}/send/m.room.message/3", {"body": "other"})).json["event_id"]
+        reply = (
+            await bob.put(f"{room}/send/m.room.message/2", {"msgtype": "m.text", "body": "reply", **relation})
+        ).json["event_id"]
+        other = (await bob.put(f"{room}/send/m.room.message/3", {"msgtype": "m.text", "body": "other"})).json[
+            "event_id"
+        ]
 
         async def redacted(event_id: str) -> bool:
             return "redacted_because" in (await self.alice.get(f"{room}/event/{event_id}")).json["unsigned"]

@@ -9,6 +9,7 @@ from attrs import frozen
 from homeserver.core.account_data import parse_tag, parse_tag_name, parse_type
 from homeserver.core.canonical import JSONObject
 from homeserver.core.identifiers import RoomID, UserID
+from homeserver.http.incoming import Incoming
 from homeserver.http.operation import operation
 from homeserver.http.owner import require_owner
 from homeserver.http.replies import Empty, Raw
@@ -24,9 +25,12 @@ class AccountDataEndpoints:
     account_data: AccountData
 
     @operation("setAccountData")
-    async def set_account_data(self, caller: Caller, user_id: UserID, type: str, body: JSONObject) -> Empty:
+    async def set_account_data(
+        self, caller: Caller, user_id: UserID, type: str, body: JSONObject, incoming: Incoming
+    ) -> Empty:
         """Data of one type is kept for the account.  Raises Forbidden, ServerManaged, TooLarge."""
         require_owner(caller, user_id)
+        incoming.require_body()
         await self.account_data.set(user_id, None, parse_type(type), body)
         return Empty()
 
@@ -38,10 +42,11 @@ class AccountDataEndpoints:
 
     @operation("setAccountDataPerRoom")
     async def set_room_account_data(
-        self, caller: Caller, user_id: UserID, room_id: RoomID, type: str, body: JSONObject
+        self, caller: Caller, user_id: UserID, room_id: RoomID, type: str, body: JSONObject, incoming: Incoming
     ) -> Empty:
         """Data of one type is kept for a room.  Raises Forbidden, ServerManaged, TooLarge."""
         require_owner(caller, user_id)
+        incoming.require_body()
         await self.account_data.set(user_id, room_id, parse_type(type), body)
         return Empty()
 

@@ -10,6 +10,7 @@ from attrs import frozen
 
 from homeserver.core.canonical import INTEGER_MAX, JSONObject
 from homeserver.core.identifiers import EventID, RoomID
+from homeserver.core.instant_messages import check_message
 from homeserver.core.malformed import Malformed
 from homeserver.http.client.send_options import RedactOption, SendDetour, SendOption, SendRequest, with_options
 from homeserver.http.incoming import Incoming
@@ -34,10 +35,12 @@ class SendingEndpoints:
     async def send_message(
         self, caller: Caller, room_id: RoomID, event_type: str, txn_id: str, body: JSONObject, incoming: Incoming
     ) -> object:
-        """The message is in the room.  Raises NotInRoom, Forbidden."""
+        """The message is in the room.  Raises NotInRoom, Forbidden, Malformed, NestedThread."""
         self.presence.active(caller.user_id)
+        incoming.require_body()
         request = SendRequest(caller, room_id, event_type, None, body, txn_id)
         request = with_options(request, self.options, incoming.query)
+        check_message(event_type, request.content)
         answer = await self._detour(request, incoming)
         if answer is not None:
             return answer
@@ -52,6 +55,7 @@ class SendingEndpoints:
         self, caller: Caller, room_id: RoomID, event_type: str, state_key: str, body: JSONObject, incoming: Incoming
     ) -> object:
         """The state has the entry.  Raises NotInRoom, Forbidden, BadAlias."""
+        incoming.require_body()
         request = SendRequest(caller, room_id, event_type, state_key, body)
         request = with_options(request, self.options, incoming.query)
         answer = await self._detour(request, incoming)

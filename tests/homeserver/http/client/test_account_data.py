@@ -31,6 +31,11 @@ class OwnDataTests(DatabaseCase):
             self.assertEqual((404, "M_NOT_FOUND"), _seen(missing))
             self.assertEqual((200, {}, content), (kept.status, kept.json, given.json))
 
+    async def test_no_body_is_not_an_object(self) -> None:
+        """Spec: client-server-api#put_matrixclientv3useruseridaccount_datatype"""
+        for scope in ("account_data", f"{ROOM}/account_data"):
+            self.assertEqual((400, "M_NOT_JSON"), _seen(await self.alice.put(f"{USER}/{scope}/org.example")))
+
     async def test_what_the_server_manages(self) -> None:
         """405 for writing; push rules are read as account data."""
         for scope in ("account_data", f"{ROOM}/account_data"):

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from homeserver.core.drafts import Draft
+from homeserver.core.identifiers import RoomID
 from homeserver.http.client.related_redactions import RelatedRedactionOption
 from homeserver.services.jobs.service import Jobs
 from homeserver.services.related_redactions import NAME, RelatedRedactions
@@ -85,7 +87,9 @@ class RelatedRedactionTests(JobsCase):
         second = await self.bob.send(self.room_id, edit(first))
         foreign = await self.alice.send(self.room_id, edit(target))
         empty = await self.bob.send(self.room_id, related("m.replace", target))
-        nested = await self.bob.send(self.room_id, related("m.thread", first))
+        # As only another server lets its users.
+        draft = Draft("m.room.message", self.bob.user_id, related("m.thread", first))
+        nested = await self.api.rooms.timeline.send(RoomID(self.room_id), draft)
         await self.redact(self.alice, first, "a", with_rel_types=["m.replace", "m.thread"])
         await self.settle()
         self.assertEqual([False, False, False], await self.redacted(target, second, nested))

@@ -162,6 +162,25 @@ class RelationTests(RoomAPICase):
         await self.alice.ignore(self.bob)
         self.assertEqual({}, await self.bundle())
 
+    async def test_threads_are_not_nested(self) -> None:
+        """
+        None starts from what relates to another event; from a plain reply, or from what is not known here, one may.
+
+        Spec: client-server-api#validation-of-mthread-relationships
+        """
+        room_id = await self.alice.create_room()
+        root = await self.alice.say(room_id, "root")
+        inside = await self.alice.say(room_id, "inside", **{"m.relates_to": {"rel_type": "m.thread", "event_id": root}})
+        reply = await self.alice.say(room_id, "reply", **{"m.relates_to": {"m.in_reply_to": {"event_id": root}}})
+
+        for name, parent, refused in (("1", inside, True), ("2", reply, False), ("3", "$unknown", False)):
+            content = {"msgtype": "m.text", "body": "x", "m.relates_to": {"rel_type": "m.thread", "event_id": parent}}
+            answer = await self.alice.client.put(f"{V3}/rooms/{room_id}/send/m.room.message/{name}", content)
+            if refused:
+                self.assert_refused(400, "M_UNKNOWN", answer)
+            else:
+                self.assertEqual(200, answer.status)
+
     async def test_pages_of_the_timeline_bundle_too(self) -> None:
         """As single events do."""
         await self.edit(self.alice, self.parent, "edited")

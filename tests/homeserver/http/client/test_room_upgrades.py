@@ -82,7 +82,8 @@ class UpgradeTests(RoomAPICase):
         await self.bob.join(old)
         await self.upgrade(self.alice, old, "11")
         levels = await self.content(old, "m.room.power_levels")
-        refused = await self.bob.client.put(f"{V3}/rooms/{old}/send/m.room.message/t", {"body": "x"})
+        message = {"msgtype": "m.text", "body": "x"}
+        refused = await self.bob.client.put(f"{V3}/rooms/{old}/send/m.room.message/t", message)
 
         self.assertEqual((50, 50), (levels["events_default"], levels["invite"]))
         self.assert_refused(403, "M_FORBIDDEN", refused)

@@ -138,6 +138,7 @@ class SearchTests(RoomAPICase):
         await self.bob.join(self.room_id)
         event_id = await self.alice.say(self.room_id, "apple")
         content = {
+            "msgtype": "m.text",
             "body": "* pear",
             "m.new_content": {"body": "pear"},
             "m.relates_to": {"rel_type": "m.replace", "event_id": event_id},

@@ -19,7 +19,7 @@ class SendingTests(RoomAPICase):
         """The same request again is the same event; for another device, event type or room it is another."""
         other = await self.alice.create_room()
         first = (await self.alice.client.put(self.path(), TEXT)).json
-        again = (await self.alice.client.put(self.path(), {"body": "changed"})).json
+        again = (await self.alice.client.put(self.path(), {**TEXT, "body": "changed"})).json
         kind = (await self.alice.client.put(self.path("m.sticker"), TEXT)).json
         device = (await self.alice.other_device.client.put(self.path(), TEXT)).json
         room = (await self.alice.client.put(f"{V3}/rooms/{other}/send/m.room.message/t", TEXT)).json
@@ -51,6 +51,23 @@ class SendingTests(RoomAPICase):
         )
         await self.bob.act(self.room_id, "leave")
         self.assert_refused(403, "M_FORBIDDEN", await self.bob.client.put(self.path(transaction="u"), TEXT))
+
+    async def test_messages_have_a_type_and_a_body(self) -> None:
+        """Other events may lack them.  Spec: client-server-api#instant-messaging"""
+        for wrong in (
+            {},
+            {"msgtype": "m.text"},
+            {"body": "x"},
+            {"msgtype": 1, "body": "x"},
+            {"msgtype": "m.text", "body": None},
+        ):
+            self.assert_refused(400, "M_BAD_JSON", await self.alice.client.put(self.path(), wrong))
+        self.assertEqual(200, (await self.alice.client.put(self.path("x.example"), {})).status)
+
+    async def test_no_content_is_not_empty_content(self) -> None:
+        """Neither of messages nor of state."""
+        for path in (self.path("x.example"), f"{V3}/rooms/{self.room_id}/state/x.example"):
+            self.assert_refused(400, "M_NOT_JSON", await self.alice.client.put(path))
 
     async def test_state(self) -> None:
         """State is set with and without a key; the same again is the same event."""
@@ -140,7 +157,7 @@ class SendingTests(RoomAPICase):
             ("text", 400, "M_BAD_JSON"),
             ({"float": 1.5}, 400, "M_BAD_JSON"),
             ({"large": 2**60}, 400, "M_BAD_JSON"),
-            ({"body": "x" * 66_000}, 413, "M_TOO_LARGE"),
+            ({**TEXT, "body": "x" * 66_000}, 413, "M_TOO_LARGE"),
             (b'{"surrogate": "\\ud800"}', 400, "M_NOT_JSON"),
         ]
         for body, status, errcode in bad:
