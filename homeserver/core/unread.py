@@ -48,6 +48,8 @@ class Unread:
     def total(self) -> Count:
         """Of the whole room."""
         counts = self.threads.values()
+        if len(counts) < 2:
+            return next(iter(counts), NOTHING)
         return Count(sum(count.notify for count in counts), sum(count.highlight for count in counts))
 
     @property
@@ -87,6 +89,11 @@ class Tally:
     upto: Ordering
     counts: Mapping[str, Count]
     uncounted: int = 0
+
+    @property
+    def unread(self) -> Unread:
+        """What clients are told of it."""
+        return Unread({thread: count for thread, count in self.counts.items() if count.notify})
 
     def counted(self, upto: Ordering, counts: Mapping[str, Count], looked_at: int) -> "Tally":
         """With the events up to *upto*, of which there were so many."""

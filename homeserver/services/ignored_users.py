@@ -49,6 +49,10 @@ class IgnoredUsers:
                 self._known.popitem(last=False)
         return found
 
+    def at_hand(self, user_id: UserID) -> frozenset[UserID] | None:
+        """The same if the list is in memory."""
+        return self._known.get(user_id)
+
     def follow(self, entries: Sequence[LogEntry]) -> None:
         """Lists that may have changed are read afresh."""
         for entry in entries:

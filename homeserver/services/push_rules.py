@@ -56,6 +56,11 @@ class PushRuleBook:
             found[user_id] = known.compiled
         return found
 
+    def at_hand(self, user_id: UserID) -> CompiledRules | None:
+        """The same of one user if they are in memory."""
+        known = self._known.get(user_id)
+        return None if known is None else known.compiled
+
     async def ruleset(self, user_id: UserID) -> JSONObject:
         """All rules as clients see them: the value of ``global``."""
         return ruleset_json(await self.of(user_id), user_id, proposed=self.proposed)

@@ -87,12 +87,12 @@ class RecentEvents:
 
     async def latest(self, stretch: Stretch) -> Window:
         """The window that *stretch* asks for."""
-        window = self._again(stretch)
+        window = self.at_hand(stretch)
         return (await self.latest_of((stretch,)))[0] if window is None else window
 
     async def latest_of(self, stretches: Sequence[Stretch]) -> list[Window]:
         """The windows that *stretches* ask for, in their order, in three reads of the store at most."""
-        if len(stretches) == 1 and (window := self._again(stretches[0])) is not None:
+        if len(stretches) == 1 and (window := self.at_hand(stretches[0])) is not None:
             return [window]
         await self._catch_up(stretches)
         found = [self._cached(stretch) for stretch in stretches]
@@ -122,8 +122,8 @@ class RecentEvents:
         self._rooms.pop(room_id, None)
         self._last.pop(room_id, None)
 
-    def _again(self, stretch: Stretch) -> Window | None:
-        """What was answered last in the room, if that is what is asked: who waits for news mostly asks for the same."""
+    def at_hand(self, stretch: Stretch) -> Window | None:
+        """The window if it was the last of its room: who waits for news mostly asks for the same."""
         after, upto, window = self._last.get(stretch.room_id, _NEVER)
         is_same = after == stretch.after and upto == stretch.upto
         return window if is_same and not window.limited and len(window.events) <= stretch.limit else None

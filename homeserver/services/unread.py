@@ -5,6 +5,8 @@ Nothing is written for each message and reader.  A tally counts up to some event
 it against the user's push rules, and adds.  Tallies are in memory, and put down now and then, so that after a restart
 nobody counts from the beginning.
 
+Where many wait for the same message, all that counting it takes is in memory: then nobody is waited for.
+
 Spec: client-server-api#receiving-notifications
 """
 
@@ -15,7 +17,7 @@ from typing import Final
 from attrs import define, evolve, field, frozen
 
 from homeserver.core.identifiers import EventID, RoomID, UserID
-from homeserver.core.log import RECEIPT, THREAD_SUBSCRIPTION, LogEntry, Position
+from homeserver.core.log import RECEIPT, REDACTED, THREAD_SUBSCRIPTION, LogEntry, Position
 from homeserver.core.push_rules.conditions import RuleReader
 from homeserver.core.push_rules.evaluation import CompiledRules
 from homeserver.core.receipts import READ_TYPES, ReadUpTo, read_up_to
@@ -26,7 +28,7 @@ from homeserver.services.ignored_users import IgnoredUsers
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.ports import SubscribedThreads
 from homeserver.services.push_rules import PushRuleBook
-from homeserver.services.pushed_events import PushedEvents
+from homeserver.services.pushed_events import Pushed, PushedEvents
 from homeserver.services.receipts import user_mark
 from homeserver.services.recent_events import KEPT, RecentEvents, Stretch
 from homeserver.services.threads import Threads
@@ -44,6 +46,7 @@ PAGE: Final = 50
 """Events that are read at once when many are counted: a tenth of a millisecond each."""
 TALLIES_MAX: Final = 200_000
 MOVED_MAX: Final = 100_000
+REDACTION: Final = "m.room.redaction"
 
 
 @define(eq=False)
@@ -59,11 +62,12 @@ class UnreadCounts:
     ignored: IgnoredUsers
     keeping: UnreadKeeping
     subscribed: SubscribedThreads | None = None
-    _tallies: OrderedDict[Key, Tally] = field(init=False, factory=OrderedDict)
+    _held: OrderedDict[Key, "_Held"] = field(init=False, factory=OrderedDict)
     _moved: set[tuple[RoomID, int]] = field(init=False, factory=set)
     """Rooms and users whose receipts have moved since they were looked at; of a user the mark."""
     _forgotten: int = field(init=False, default=0)
     """Counts tallies that are not right any more."""
+    _redactions: int = field(init=False, default=0)
 
     async def of(self, row: Membership, upto: Position) -> Unread:
         """What the joined user of *row* has not read of the room, as it is after *upto*."""
@@ -71,7 +75,26 @@ class UnreadCounts:
         tally = await self._current(key, row, upto)
         if tally.upto < ordering_at(upto):
             tally = await self._counted(key, row, tally, upto)
-        return Unread({thread: count for thread, count in tally.counts.items() if count.notify})
+        return tally.unread
+
+    def at_hand(self, row: Membership, upto: Position) -> Unread | None:
+        """The same if all that it takes is in memory; else None."""
+        key = (row.user_id, row.room_nid)
+        held = self._held.get(key)
+        if held is None or not self._is_good(held, row):
+            return None
+        tally, end = held.tally, ordering_at(upto)
+        if tally.upto < end:
+            reader = held.reader
+            window = self.recent.at_hand(Stretch(row.room_nid, row.room_id, tally.upto, end, KEPT))
+            if window is None or reader is None or not self._is_up_to_date(reader):
+                return None
+            counts = dict(tally.counts)
+            if not all(self._take(reader, tally.read, counts, event) for event in window.events):
+                return None
+            tally = held.tally = self.keeping.consider(key, tally.counted(end, counts, len(window.events)))
+        self._held.move_to_end(key)
+        return tally.unread
 
     async def has_read(self, row: Membership, thread_id: str, ordering: Ordering, upto: Position) -> bool:
         """Whether a receipt of the joined user of *row* covers the event there, or it came before the user did."""
@@ -84,24 +107,27 @@ class UnreadCounts:
             if entry.kind == RECEIPT and entry.ref is not None:
                 if len(self._moved) >= MOVED_MAX:
                     self._moved.clear()
-                    self._tallies.clear()
+                    self._held.clear()
                 self._moved.add((RoomID(entry.subject), entry.ref))
             elif entry.kind == THREAD_SUBSCRIPTION and entry.ref is not None:
                 # Other events notify the user now, of those that were counted already too.
                 key = (UserID(entry.subject), entry.ref)
                 self._forgotten += 1
-                self._tallies.pop(key, None)
+                self._held.pop(key, None)
                 self.keeping.forget(key)
+            elif entry.kind == REDACTED:
+                # It may be the name that a reader is called by.
+                self._redactions += 1
 
     async def _current(self, key: Key, row: Membership, upto: Position) -> Tally:
         """The tally, which knows of the user's newest receipts."""
-        tally = self._tallies.get(key)
-        moved = (row.room_id, user_mark(row.user_id))
-        if tally is not None and tally.row_position == row.position and moved not in self._moved:
-            self._tallies.move_to_end(key)
-            return tally
+        held = self._held.get(key)
+        if held is not None and self._is_good(held, row):
+            self._held.move_to_end(key)
+            return held.tally
+        tally = None if held is None else held.tally
         # Before the read: what moves from here on is seen the next time.
-        self._moved.discard(moved)
+        self._moved.discard((row.room_id, user_mark(row.user_id)))
         state = await self.database.read(reading.of_user_in, row.user_id, row.room_nid, upto)
         marks = _marks(state.receipts)
         since = ordering_at(state.joined_since if state.joined_since is not None else row.position)
@@ -110,18 +136,25 @@ class UnreadCounts:
             tally = _put_down(state.counts, Tally(marks, read, row.position, read.everywhere, {}))
         else:
             tally = tally.reread(marks, read, row.position)
-        self._keep(key, tally)
+        self._keep(key, tally, None)
         return tally
+
+    def _is_good(self, held: "_Held", row: Membership) -> bool:
+        """Whether the user's receipts and membership are still those that the tally knows of."""
+        return held.tally.row_position == row.position and not (
+            self._moved and (row.room_id, user_mark(row.user_id)) in self._moved
+        )
 
     async def _counted(self, key: Key, row: Membership, tally: Tally, upto: Position) -> Tally:
         """The tally up to *upto*."""
         end, forgotten = ordering_at(upto), self._forgotten
+        reader = await self._reader(row)
         window = await self.recent.latest(Stretch(row.room_nid, row.room_id, tally.upto, end, KEPT))
         if window.limited:
-            counts, looked = await self._long_walk(row, tally, upto)
+            counts, looked = await self._long_walk(row, reader, tally, upto)
         else:
             looked = len(window.events)
-            counts = await self._walk(row, tally, window.events, upto) if looked else tally.counts
+            counts = await self._walk(row, reader, tally, window.events, upto) if looked else tally.counts
         if counts is None:
             # Something that was counted is no more.
             return await self._counted(key, row, tally.restarted(), upto)
@@ -129,19 +162,21 @@ class UnreadCounts:
         if forgotten != self._forgotten:
             return after
         after = self.keeping.consider(key, after)
-        known = self._tallies.get(key)
+        known = self._held.get(key)
         # Another request of the user's may have come further meanwhile.
-        if known is None or known.upto <= after.upto:
-            self._keep(key, after)
+        if known is None or known.tally.upto <= after.upto:
+            self._keep(key, after, reader)
         return after
 
-    def _keep(self, key: Key, tally: Tally) -> None:
-        self._tallies[key] = tally
-        self._tallies.move_to_end(key)
-        while len(self._tallies) > TALLIES_MAX:
-            self._tallies.popitem(last=False)
+    def _keep(self, key: Key, tally: Tally, reader: "_Reader | None") -> None:
+        self._held[key] = _Held(tally, reader)
+        self._held.move_to_end(key)
+        while len(self._held) > TALLIES_MAX:
+            self._held.popitem(last=False)
 
-    async def _long_walk(self, row: Membership, tally: Tally, upto: Position) -> tuple[Mapping[str, Count] | None, int]:
+    async def _long_walk(
+        self, row: Membership, reader: "_Reader", tally: Tally, upto: Position
+    ) -> tuple[Mapping[str, Count] | None, int]:
         """As ``_walk`` over many events, of which only those are read that matter; and how many there were."""
         end, looked = ordering_at(upto), 0
         counts: Mapping[str, Count] | None = tally.counts
@@ -152,7 +187,7 @@ class UnreadCounts:
             wanted = _worth_reading(page, row.user_id, bool(counts))
             events = await self.known.by_ids(wanted)
             found = [events[event_id] for event_id in wanted if event_id in events]
-            counts = await self._walk(row, evolve(tally, counts=counts), found, upto)
+            counts = await self._walk(row, reader, evolve(tally, counts=counts), found, upto)
             looked += len(page)
             if len(page) < PAGE:
                 break
@@ -160,46 +195,58 @@ class UnreadCounts:
         return counts, looked
 
     async def _walk(
-        self, row: Membership, tally: Tally, events: Iterable[TimelineEvent], upto: Position
+        self, row: Membership, reader: "_Reader", tally: Tally, events: Iterable[TimelineEvent], upto: Position
     ) -> Mapping[str, Count] | None:
         """
         The counts of *tally* with *events*, oldest first, added.
 
         None when one of them redacts what may have been counted: then all must be counted anew.
         """
+        counts = dict(tally.counts)
+        for event in events:
+            if self._take(reader, tally.read, counts, event):
+                continue
+            if event.event.sender == row.user_id:
+                # Who says something has read what was said.
+                counts.pop(await self.threads.of(event.event), None)
+            elif event.event.type == REDACTION and counts and await self._uncounts(tally, event):
+                return None
+            else:
+                _judge(reader, tally.read, counts, event, await self.pushed.of(row.room_nid, event, upto))
+        return counts
+
+    def _take(self, reader: "_Reader", read: ReadUpTo, counts: dict[str, Count], event: TimelineEvent) -> bool:
+        """Whether the event is added to *counts*; False: something must be looked up for it."""
+        pdu = event.event
+        if pdu.sender == reader.reader.user_id:
+            # A change of the profile says nothing.
+            return not counts or pdu.type == MEMBER
+        if event.redacted_by is not None or pdu.sender in reader.ignored or event.ordering is None:
+            return pdu.type != REDACTION or not counts
+        pushed = self.pushed.cached(event)
+        if pushed is None or (pdu.type == REDACTION and counts):
+            return False
+        _judge(reader, read, counts, event, pushed)
+        return True
+
+    async def _reader(self, row: Membership) -> "_Reader":
+        held, redactions = self._held.get((row.user_id, row.room_nid)), self._redactions
+        if held is not None and held.reader is not None and self._is_up_to_date(held.reader):
+            return held.reader
         rules = (await self.push_rules.compiled((row.user_id,)))[row.user_id]
         ignored = await self.ignored.of(row.user_id)
         threads = None if self.subscribed is None else await self.subscribed.of(row.user_id, row.room_nid)
-        reader = _Reader(RuleReader(row.user_id, await self._display_name(row), threads), rules, ignored)
-        counts = dict(tally.counts)
-        for event in events:
-            if event.event.sender == row.user_id:
-                # Who says something has read what was said.  A change of the profile says nothing.
-                if counts and event.event.type != MEMBER:
-                    counts.pop(await self.threads.of(event.event), None)
-            elif event.event.type == "m.room.redaction" and counts and await self._uncounts(tally, event):
-                return None
-            else:
-                await self._add(row, reader, tally.read, counts, event, upto)
-        return counts
+        reader = RuleReader(row.user_id, await self._display_name(row), threads)
+        return _Reader(reader, rules, ignored, redactions)
 
-    async def _add(
-        self,
-        row: Membership,
-        reader: "_Reader",
-        read: ReadUpTo,
-        counts: dict[str, Count],
-        event: TimelineEvent,
-        upto: Position,
-    ) -> None:
-        if event.redacted_by is not None or event.event.sender in reader.ignored or event.ordering is None:
-            return
-        pushed = self.pushed.cached(event) or await self.pushed.of(row.room_nid, event, upto)
-        if read.covers(pushed.thread_id, event.ordering):
-            return
-        actions = reader.rules.judge(pushed.event, reader.reader)
-        if actions.notify:
-            counts[pushed.thread_id] = counts.get(pushed.thread_id, NOTHING).with_event(actions)
+    def _is_up_to_date(self, reader: "_Reader") -> bool:
+        """Whether the user's rules are still those; who is not in memory is looked up anew."""
+        user_id = reader.reader.user_id
+        return (
+            reader.rules is self.push_rules.at_hand(user_id)
+            and reader.ignored is self.ignored.at_hand(user_id)
+            and reader.redactions == self._redactions
+        )
 
     async def _uncounts(self, tally: Tally, redaction: TimelineEvent) -> bool:
         """Whether a redaction took away what *tally* may have counted."""
@@ -222,11 +269,31 @@ class UnreadCounts:
 
 @frozen(eq=False)
 class _Reader:
-    """Whose rules events are held against."""
+    """Whose rules events are held against.  *redactions*: how many there had been."""
 
     reader: RuleReader
     rules: CompiledRules
     ignored: frozenset[UserID]
+    redactions: int
+
+
+@define(eq=False)
+class _Held:
+    """A tally, and for whom it was last counted on: None, nobody knows who that is now."""
+
+    tally: Tally
+    reader: _Reader | None
+
+
+def _judge(reader: _Reader, read: ReadUpTo, counts: dict[str, Count], event: TimelineEvent, pushed: Pushed) -> None:
+    """The event is added to *counts*, if it notifies and is not read."""
+    if event.redacted_by is not None or event.event.sender in reader.ignored or event.ordering is None:
+        return
+    if read.covers(pushed.thread_id, event.ordering):
+        return
+    actions = reader.rules.judge(pushed.event, reader.reader)
+    if actions.notify:
+        counts[pushed.thread_id] = counts.get(pushed.thread_id, NOTHING).with_event(actions)
 
 
 def _marks(stored: Iterable[StoredReceipt]) -> frozenset[tuple[str, Ordering]]:

@@ -22,11 +22,13 @@ class UnreadNews:
         for room_id in self._read_in(span):
             body.joined(room_id)
         by_thread = span.filter.room.timeline.unread_thread_notifications
-        pace = Pace(self.clock)
+        pace, upto = Pace(self.clock), span.upto.position
         for room_id, part in body.join.items():
-            counts = await self.unread.of(span.rooms.joined[room_id], span.upto.position)
+            row = span.rooms.joined[room_id]
+            counts = self.unread.at_hand(row, upto) or await self.unread.of(row, upto)
             part.update(counts.to_json(by_thread))
-            await pace.step()
+            if pace.is_turn_over():
+                await pace.turn()
 
     @staticmethod
     def _read_in(span: SyncSpan) -> list[RoomID]:
