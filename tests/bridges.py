@@ -12,6 +12,8 @@ from twisted.internet.defer import Deferred
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
+from scripts.laboratory.processes import free_port
+
 NOT_FOUND: tuple[int, Any] = (404, {})
 REGISTRATION: dict[str, Any] = {
     "id": "bridge",
@@ -105,13 +107,12 @@ class BridgePort:
     """The socket of a bridge, which can be closed and opened again under the same number."""
 
     bridge: Bridge
-    number: int = 0
+    number: int = field(factory=free_port)
     _port: Any = field(init=False, default=None)
 
     def open(self) -> "BridgePort":
         site: Any = Site(self.bridge)
         self._port = reactor.listenTCP(self.number, site, interface="127.0.0.1")
-        self.number = self._port.getHost().port
         return self
 
     async def close(self) -> None:

@@ -15,8 +15,8 @@ from scripts.laboratory.client import MatrixClient, MatrixError, log_in, registe
 from scripts.laboratory.federation_peer import FederationPeer
 from scripts.laboratory.folkmoot import make_administrator
 from scripts.laboratory.homeservers import Homeserver
+from scripts.laboratory.processes import PATIENCE_SECONDS
 
-ANSWER_SECONDS_MAX = 40
 SHOWN_BYTES = 600
 BAD_TOKENS = ("nonsense", "", "a" * 5000, "\u00e9", "Bearer")
 # These end the session or the user that the next requests need; a fresh user makes each of them.
@@ -113,7 +113,7 @@ class Fuzzer:
         row = operation.row
         shown = f"{row.method} {target} {(content or b'')[:SHOWN_BYTES]!r} ({len(content or b'')} bytes)"
         place = self.server.place
-        connection = http.client.HTTPConnection(place.host, place.client_port, timeout=ANSWER_SECONDS_MAX)
+        connection = http.client.HTTPConnection(place.host, place.client_port, timeout=PATIENCE_SECONDS)
         self.findings.requests += 1
         try:
             headers = {"Content-Type": "application/json"}

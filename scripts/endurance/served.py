@@ -25,6 +25,7 @@ from homeserver.http.operation import Endpoint, bindings_of
 from homeserver.http.rows import Authentication, Body, Query, Row
 from scripts.endurance.schemas import REFERENCES_MAX, Operation, Schema
 from scripts.laboratory.homeservers import Homeserver
+from scripts.laboratory.processes import PATIENCE_SECONDS
 
 SPECIFIED: Final = frozenset({"client-server", "server-server", ADMIN})
 _PACKAGES: Final = (homeserver.http.client, e2ee.http.client)
@@ -115,7 +116,7 @@ def with_proposals(operation: Operation) -> Operation:
 
 def described_operations(server: Homeserver) -> list[Operation]:
     """Every operation of the server's administration; none where it has no such."""
-    connection = HTTPConnection(server.place.host, server.place.client_port, timeout=30)
+    connection = HTTPConnection(server.place.host, server.place.client_port, timeout=PATIENCE_SECONDS)
     try:
         connection.request("GET", f"{PREFIX}/openapi.json")
         response = connection.getresponse()

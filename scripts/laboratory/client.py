@@ -10,12 +10,10 @@ from urllib.parse import quote, urlencode
 from attrs import define, field
 
 from scripts.laboratory.homeservers import Homeserver
-from scripts.laboratory.processes import wait_until
+from scripts.laboratory.processes import PATIENCE_SECONDS, wait_until
 
 JSONObject = dict[str, Any]
 PASSWORD = "correct horse battery staple"
-WAIT_SECONDS = 30
-CONNECTION_SECONDS_MAX = 60
 
 
 class MatrixError(Exception):
@@ -66,7 +64,7 @@ class MatrixClient:
 
     def __attrs_post_init__(self) -> None:
         place = self.server.place
-        self._connection = http.client.HTTPConnection(place.host, place.client_port, timeout=CONNECTION_SECONDS_MAX)
+        self._connection = http.client.HTTPConnection(place.host, place.client_port, timeout=PATIENCE_SECONDS)
 
     def request(
         self, method: str, path: str, body: object = None, query: Mapping[str, str] | None = None
@@ -169,7 +167,7 @@ class MatrixClient:
             since = answer["next_batch"]
             return answer if condition(answer) else None
 
-        found = wait_until(ask, f"{self.user_id}: {what}", WAIT_SECONDS)
+        found = wait_until(ask, f"{self.user_id}: {what}")
         assert found is not None
         return found
 
@@ -202,7 +200,6 @@ class MatrixClient:
         wait_until(
             lambda: self.membership(room_id, user_id) == membership,
             f"{self.user_id} sees {user_id} as {membership}",
-            WAIT_SECONDS,
         )
 
 

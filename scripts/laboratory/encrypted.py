@@ -2,8 +2,6 @@
 
 from typing import Protocol
 
-CRYPTO_SECONDS_MAX = 45
-
 
 class EncryptedClient(Protocol):
     """One user's device.  Methods block, and raise when the client or its server refuses or is too slow."""

@@ -31,6 +31,7 @@ from homeserver.core.versions import ROOM_VERSIONS, RoomVersion
 from scripts.certificates import Authority
 from scripts.laboratory.client import send_request
 from scripts.laboratory.homeservers import Homeserver
+from scripts.laboratory.processes import PATIENCE_SECONDS
 
 KEY_VALID_MS = 24 * 3600 * 1000
 TRANSACTION_PDUS_MAX = 50
@@ -144,7 +145,9 @@ def start_peer(target: Homeserver, authority: Authority, host: str = "127.0.0.9"
     listener.key_document = encode_canonical(_key_document(name, key))  # type: ignore[attr-defined]
     threading.Thread(target=listener.serve_forever, name=f"peer {name}", daemon=True).start()
     place = target.place
-    connection = http.client.HTTPSConnection(place.host, place.tls_port, context=target.tls_context(), timeout=60)
+    connection = http.client.HTTPSConnection(
+        place.host, place.tls_port, context=target.tls_context(), timeout=PATIENCE_SECONDS
+    )
     return FederationPeer(name, key, target, listener, connection)
 
 

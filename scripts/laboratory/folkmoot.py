@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from scripts.laboratory.client import PASSWORD
 from scripts.laboratory.homeservers import Homeserver, Place, folder_bytes
+from scripts.laboratory.processes import PATIENCE_SECONDS
 from scripts.laboratory.tools import ROOT
 
-COMMAND_SECONDS_MAX: Final = 60
 _PROGRAM: Final = Path(sys.executable).with_name("folkmoot")
 
 
@@ -53,7 +53,7 @@ def make_administrator(server: Homeserver, username: str) -> str:
         env={**os.environ, **server.environment},
         check=True,
         capture_output=True,
-        timeout=COMMAND_SECONDS_MAX,
+        timeout=PATIENCE_SECONDS,
     )
     return f"@{username}:{server.server_name}"
 

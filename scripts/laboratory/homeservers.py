@@ -10,13 +10,12 @@ from attrs import Factory, define, frozen
 
 from scripts.certificates import Authority
 from scripts.laboratory.processes import (
+    PATIENCE_SECONDS,
     RunningProcess,
     free_port,
     start_process,
     wait_until,
 )
-
-START_SECONDS_MAX = 60
 
 
 @frozen
@@ -109,7 +108,7 @@ class Homeserver:
 
     def wait(self) -> None:
         """It answers clients, launched before.  Raises as `start` does."""
-        wait_until(self._answers, f"{self.kind} {self.server_name} answers", START_SECONDS_MAX)
+        wait_until(self._answers, f"{self.kind} {self.server_name} answers")
 
     def stop(self) -> None:
         if self.process is not None:
@@ -136,7 +135,7 @@ class Homeserver:
         assert self.process is not None, "it has been launched"
         if not self.process.is_running:
             raise RuntimeError(f"{self.process.name} ended at once:\n{self.process.log_tail()}")
-        connection = http.client.HTTPConnection(self.place.host, self.place.client_port, timeout=5)
+        connection = http.client.HTTPConnection(self.place.host, self.place.client_port, timeout=PATIENCE_SECONDS)
         try:
             connection.request("GET", "/_matrix/client/versions")
             return connection.getresponse().status == 200

@@ -10,9 +10,8 @@ from attrs import define, field
 
 from scripts.laboratory.client import PASSWORD
 from scripts.laboratory.homeservers import Homeserver
+from scripts.laboratory.processes import PATIENCE_SECONDS
 from scripts.laboratory.tools import JS_CLIENT, find_node
-
-END_SECONDS_MAX = 10
 
 
 class JSClientError(Exception):
@@ -55,7 +54,7 @@ class JSClient:
             # The end of its input is the end of its work.
             self._stdin.close()
             try:
-                self._child.wait(END_SECONDS_MAX)
+                self._child.wait(PATIENCE_SECONDS)
             except subprocess.TimeoutExpired:
                 self._child.kill()
         self._child.wait()

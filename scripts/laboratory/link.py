@@ -6,6 +6,8 @@ import threading
 
 from attrs import Factory, define, field
 
+from scripts.laboratory.processes import PATIENCE_SECONDS
+
 _CHUNK_BYTES = 65536
 
 
@@ -77,7 +79,7 @@ class Link:
 
     def _connect(self) -> socket.socket | None:
         try:
-            return socket.create_connection((self.host, self.target_port), timeout=5)
+            return socket.create_connection((self.host, self.target_port), timeout=PATIENCE_SECONDS)
         except OSError:
             return None
 

@@ -12,9 +12,8 @@ import nio
 from attrs import define, field
 
 from scripts.laboratory.client import PASSWORD
-from scripts.laboratory.encrypted import CRYPTO_SECONDS_MAX
 from scripts.laboratory.homeservers import Homeserver
-from scripts.laboratory.processes import wait_until
+from scripts.laboratory.processes import PATIENCE_SECONDS, wait_until
 
 T = TypeVar("T")
 
@@ -129,7 +128,7 @@ class NioClient:
                 self._syncing.result()
             return condition()
 
-        wait_until(met, f"nio {self.user_id} {what}", CRYPTO_SECONDS_MAX)
+        wait_until(met, f"nio {self.user_id} {what}")
 
     def _ask(self, request: Coroutine[Any, Any, Any], expected: type[T]) -> T:
         answer = self._run(request)
@@ -138,7 +137,7 @@ class NioClient:
         return answer
 
     def _run(self, request: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(request, self._loop).result(CRYPTO_SECONDS_MAX)
+        return asyncio.run_coroutine_threadsafe(request, self._loop).result(PATIENCE_SECONDS)
 
 
 @cache
@@ -158,7 +157,7 @@ def register_nio(server: Homeserver, username: str, store: Path) -> NioClient:
         config = nio.AsyncClientConfig(encryption_enabled=True, store_sync_tokens=False)
         return nio.AsyncClient(server.tls_url, username, store_path=str(store), config=config, ssl=server.tls_context())
 
-    client = NioClient(asyncio.run_coroutine_threadsafe(make(), loop).result(CRYPTO_SECONDS_MAX), loop)
+    client = NioClient(asyncio.run_coroutine_threadsafe(make(), loop).result(PATIENCE_SECONDS), loop)
     client._ask(client._client.register(username, PASSWORD), nio.RegisterResponse)
     client.start_syncing()
     return client

@@ -2,13 +2,14 @@
 
 import ctypes
 import os
+import random
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from attrs import field, frozen
 
@@ -18,6 +19,10 @@ _CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _PR_SET_PDEATHSIG = 1
 _POLL_SECONDS = 0.02
+_PORTS_OWN: Final = range(10_000, 65_536)
+
+PATIENCE_SECONDS: Final = 240.0
+"""How long to wait for what should come at once: on a slow machine under load it comes late; what fails never comes."""
 
 
 class NotInTime(Exception):
@@ -41,7 +46,7 @@ class RunningProcess:
     def is_running(self) -> bool:
         return self._child.poll() is None
 
-    def stop(self, seconds: float = 30) -> None:
+    def stop(self, seconds: float = PATIENCE_SECONDS) -> None:
         """It has ended, asked politely; killed when it did not within *seconds*."""
         if self.is_running:
             self._child.send_signal(self._stop_signal)
@@ -95,7 +100,7 @@ def start_process(
     return RunningProcess(name, log, child, stop_signal)
 
 
-def wait_until(condition: Callable[[], T], what: str, seconds: float = 30) -> T:
+def wait_until(condition: Callable[[], T], what: str, seconds: float = PATIENCE_SECONDS) -> T:
     """The first truthy answer of *condition*, asked again and again.  Raises NotInTime after *seconds*."""
     deadline = time.monotonic() + seconds
     while not (answer := condition()):
@@ -106,13 +111,32 @@ def wait_until(condition: Callable[[], T], what: str, seconds: float = 30) -> T:
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A TCP port of *host* that nothing listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind((host, 0))
-        port = probe.getsockname()[1]
-        assert isinstance(port, int)
-        return port
+    """
+    A TCP port of *host* that nothing listens on, and that nobody else is given while this process lives.
+
+    It is none of those that the kernel gives to outgoing connections: a server that is started later, or again, finds
+    it free still.
+    """
+    first, last = (int(word) for word in Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    candidates = [port for port in _PORTS_OWN if not first <= port <= last]
+    random.SystemRandom().shuffle(candidates)
+    return next(port for port in candidates if _is_taken_over(host, port))
+
+
+def _is_taken_over(host: str, port: int) -> bool:
+    """Whether the port was free, and is now this process's to give to a server."""
+    claim = socket.socket(socket.AF_UNIX)
+    try:
+        # A name without a file, gone with this process: every laboratory of this machine asks for it.
+        claim.bind(f"\0folkmoot laboratory {host}:{port}")
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError:
+        claim.close()
+        return False
+    _claims.append(claim)
+    return True
 
 
 def cpu_seconds(pid: int) -> float:
@@ -139,6 +163,9 @@ def children(pid: int) -> list[int]:
 def _stat(pid: int) -> list[str]:
     # The second field, the command, may hold spaces and parentheses: count from the last one.
     return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+
+
+_claims: list[socket.socket] = []
 
 
 def _die_with_parent(stop_signal: int) -> None:

@@ -95,7 +95,7 @@ def _settings(place: Place, *, presence: bool, room_version: str) -> dict[str, A
         "suppress_key_server_warning": True,
         # A cut link heals in seconds here, so retries must come in seconds too.
         "federation": {
-            "client_timeout": "20s",
+            "client_timeout": "60s",
             "max_short_retry_delay": "1s",
             "max_long_retry_delay": "2s",
             "destination_min_retry_interval": "1s",

@@ -8,8 +8,6 @@ from tests.peers.conftest import Stage
 
 pytestmark = pytest.mark.peers
 
-HEAL_SECONDS = 60
-
 
 def joined_room(stage: Stage, **content: object) -> tuple[MatrixClient, MatrixClient, str]:
     """A resident's public room that a guest has joined."""
@@ -21,7 +19,7 @@ def joined_room(stage: Stage, **content: object) -> tuple[MatrixClient, MatrixCl
 
 
 def wait_for_same_state(one: MatrixClient, other: MatrixClient, room_id: str) -> None:
-    wait_until(lambda: one.state_ids(room_id) == other.state_ids(room_id), "the same state on both", HEAL_SECONDS)
+    wait_until(lambda: one.state_ids(room_id) == other.state_ids(room_id), "the same state on both")
 
 
 def power_levels(client: MatrixClient, room_id: str, **users: int) -> None:
@@ -240,7 +238,6 @@ def test_catching_up_after_an_outage(stage: Stage) -> None:
     wait_until(
         lambda: [e["event_id"] for e in reversed(bob.timeline(room_id)) if e["event_id"] in sent] == sent,
         "all are there, in order",
-        HEAL_SECONDS,
     )
 
 

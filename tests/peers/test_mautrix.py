@@ -16,13 +16,12 @@ from scripts.laboratory.client import MatrixClient, register
 from scripts.laboratory.folkmoot import make_folkmoot
 from scripts.laboratory.homeservers import Homeserver, find_place
 from scripts.laboratory.processes import free_port
+from tests.waiting import until_in_asyncio
 
 mautrix_api = pytest.importorskip("mautrix.api")
 mautrix_appservice = pytest.importorskip("mautrix.appservice")
 mautrix_types = pytest.importorskip("mautrix.types")
 pytestmark = pytest.mark.peers
-
-PATIENCE_SECONDS = 30
 
 
 @define(eq=False)
@@ -54,9 +53,7 @@ class Scene:
 
     async def until(self, holds: Callable[[], object]) -> None:
         """It holds after a while."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while not holds():
-                await asyncio.sleep(0.02)
+        await until_in_asyncio(holds, "the bridge is told")
 
 
 @asynccontextmanager
@@ -139,7 +136,7 @@ def test_a_bridge_at_work(tmp_path: Path) -> None:
         await at.until(lambda: "hello back" in at.texts())
 
         typing = f"/typing/{alice.user_id}"
-        await asyncio.to_thread(alice.room, "PUT", room_id, typing, {"typing": True, "timeout": 2000})
+        await asyncio.to_thread(alice.room, "PUT", room_id, typing, {"typing": True, "timeout": 30000})
         await asyncio.to_thread(alice.room, "POST", room_id, f"/receipt/m.read/{greeting}", {})
         presence = f"/v3/presence/{alice.user_id}/status"
         await asyncio.to_thread(alice.request, "PUT", presence, {"presence": "online"})

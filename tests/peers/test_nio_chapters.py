@@ -16,12 +16,12 @@ from scripts.certificates import make_authority
 from scripts.laboratory.client import PASSWORD
 from scripts.laboratory.folkmoot import make_folkmoot
 from scripts.laboratory.homeservers import Homeserver, find_place
+from tests.waiting import until_in_asyncio
 
 pytestmark = pytest.mark.peers
 
 T = TypeVar("T")
 
-PATIENCE_SECONDS = 20
 NUMBERS = count(1)
 
 
@@ -75,9 +75,7 @@ def taken(answer: object, expected: type[T]) -> T:
 
 
 async def until(holds: Callable[[], object]) -> None:
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not holds():
-            await asyncio.sleep(0.01)
+    await until_in_asyncio(holds, "the client knows")
 
 
 async def meet(host: nio.AsyncClient, *guests: nio.AsyncClient, **more: Any) -> str:

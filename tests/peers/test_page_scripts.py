@@ -9,6 +9,7 @@ import pytest
 
 from homeserver.http.client import login_page, stage_pages
 from homeserver.http.pages import Page
+from scripts.laboratory.processes import PATIENCE_SECONDS
 from scripts.laboratory.tools import Unavailable, find_node
 
 _BROWSER = """
@@ -55,7 +56,7 @@ def script_of(page: Page) -> str:
 
 
 def outcome(node: str, program: str) -> Any:
-    ran = subprocess.run([node, "-e", program], capture_output=True, text=True, check=True, timeout=30)
+    ran = subprocess.run([node, "-e", program], capture_output=True, text=True, check=True, timeout=PATIENCE_SECONDS)
     return json.loads(ran.stdout)
 
 

@@ -9,9 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest import TestCase
 
-from scripts.laboratory.processes import free_port
-
-PATIENCE_SECONDS = 30
+from scripts.laboratory.processes import PATIENCE_SECONDS, free_port
 
 
 class RunTests(TestCase):

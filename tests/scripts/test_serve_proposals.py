@@ -64,7 +64,7 @@ class ProposalTests(TestCase):
         transports = (await self.alice.get(f"{V1}/rtc/transports")).json["rtc_transports"]
         sticky = {"org.matrix.msc4354.sticky_duration_ms": 60_000}
         path = f"{V3}/rooms/{room_id}/send/m.rtc.member"
-        delay = {**sticky, "org.matrix.msc4140.delay": 600_000}
+        delay = {**sticky, "org.matrix.msc4140.delay": 60_000}
         put_off = (await self.alice.put(f"{path}/never", {"body": "never"}, **delay)).json["delay_id"]
         await self.alice.put(f"{path}/join", {"body": "join"}, **sticky)
         action = f"/_matrix/client/unstable/org.matrix.msc4140/delayed_events/{put_off}"

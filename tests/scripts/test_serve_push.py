@@ -12,6 +12,7 @@ from twisted.web.server import Site
 
 from conf.reading import parse_settings
 from homeserver.http.request import EdgeSite
+from scripts.laboratory.processes import free_port
 from scripts.serve import Server, start
 from tests.client import Client
 from tests.waiting import until
@@ -39,8 +40,8 @@ class PushTests(TestCase):
         folder = TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         gateway = Gateway()
-        port = self.listen(gateway, 0)
-        number = port.getHost().port
+        number = free_port()
+        port = self.listen(gateway, number)
         settings = parse_settings(
             {
                 "listeners": [{"port": 0}],

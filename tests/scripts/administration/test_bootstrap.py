@@ -11,6 +11,7 @@ from twisted.trial.unittest import TestCase
 
 from conf.reading import read_settings
 from homeserver.http.request import EdgeSite
+from scripts.laboratory.processes import PATIENCE_SECONDS
 from scripts.serve import Server, start
 from tests.client import Client
 
@@ -30,7 +31,9 @@ class BootstrapTests(TestCase):
 
     async def run_command(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         command = [sys.executable, "-m", "scripts.main", *arguments, "--config", str(self.file)]
-        return await deferToThread(subprocess.run, command, capture_output=True, text=True, check=False, timeout=60)
+        return await deferToThread(
+            subprocess.run, command, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS
+        )
 
     async def log_in(self, server: Server, name: str) -> Client:
         client = Client(EdgeSite(server.edge, server.settings.http, reactor))
