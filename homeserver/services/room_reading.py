@@ -4,7 +4,7 @@ Reading a room's state and its members.
 Spec: client-server-api#getting-events-for-a-room
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from attrs import define, frozen
@@ -26,6 +26,8 @@ from homeserver.store import state, windows
 from homeserver.store.database import Database
 from homeserver.store.windows import MEMBER
 
+POPULATED_MAX: Final = 1_000
+"""Events of a longer list do not tell what the reader was to the room: nobody should wait for that."""
 READ_AT_ONCE: Final = 20
 """Events; after a few times that many, others go on."""
 
@@ -71,7 +73,7 @@ class RoomReading:
     async def shown_entry(self, caller: Caller, room_id: RoomID, key: StateKey) -> JSON:
         """The same as clients see events.  Raises NotInRoom, NotFound."""
         view = await self.views.open(caller, room_id)
-        return (await self.shown.state(view, [await self._entry(view, key)]))[0]
+        return (await self._rendered(view, [await self._entry(view, key)]))[0]
 
     async def members(self, caller: Caller, room_id: RoomID, at: Ordering | None, wanted: MemberFilter) -> list[JSON]:
         """The member events, as they were at a place of the timeline; None: now.  Raises NotInRoom."""
@@ -80,10 +82,12 @@ class RoomReading:
         found = await self.database.scan(state.members_as_of, view.room_nid, upto)
         pace = Pace(self.shown.clock)
         shown: list[JSON] = []
-        for some in batched([nid for membership, nid in found.values() if wanted.admits(membership)], READ_AT_ONCE):
+        nids = [nid for membership, nid in found.values() if wanted.admits(membership)]
+        for some in batched(nids, READ_AT_ONCE):
             await pace.step()
             events = await self.known.by_nids(some)
-            shown += await self.shown.state(view, [events[nid] for nid in some if nid in events])
+            here = [events[nid] for nid in some if nid in events]
+            shown += await self._rendered(view, here, is_long=len(nids) > POPULATED_MAX)
         return shown
 
     async def joined_members(self, caller: Caller, room_id: RoomID) -> JSONObject:
@@ -148,13 +152,22 @@ class RoomReading:
         """A large state is read and rendered a little at a time."""
         pace = Pace(self.shown.clock)
         shown: list[JSON] = []
-        for some in batched(list(event_ids), READ_AT_ONCE):
+        every = list(event_ids)
+        for some in batched(every, READ_AT_ONCE):
             await pace.step()
             events = await self.known.by_ids(some)
             # What is missing was deleted with its room meanwhile.
             here = [events[event_id] for event_id in some if event_id in events]
-            shown += await self.shown.state(view, [entry for entry in here if wanted.admits(entry.event)])
+            here = [entry for entry in here if wanted.admits(entry.event)]
+            shown += await self._rendered(view, here, is_long=len(every) > POPULATED_MAX)
         return shown
+
+    async def _rendered(self, view: RoomView, events: Sequence[TimelineEvent], *, is_long: bool = False) -> list[JSON]:
+        """With the reader's membership at each, but for those of a long list."""
+        if is_long:
+            return await self.shown.state(view, events)
+        memberships = await self.views.history.memberships_at(view.row, view.user_id, view.room_nid, events)
+        return await self.shown.state(view, events, memberships)
 
 
 def _named(content: Mapping[str, JSON]) -> JSONObject:

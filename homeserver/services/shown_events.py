@@ -4,7 +4,8 @@ Events of rooms as one reader gets them, outside of a sync.
 Spec: client-server-api#room-event-format
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from attrs import define, field
 
@@ -17,6 +18,8 @@ from homeserver.services.clock import Clock, now_ms
 from homeserver.services.room_views import RoomView
 from homeserver.services.unsigned import Unsigned, unsigned_of
 from homeserver.services.visible_history import Seen
+
+NOBODY_KNOWS: Final[Mapping[int, str]] = {}
 
 
 @define(eq=False)
@@ -53,11 +56,16 @@ class ShownEvents:
             copy = copy.with_relations(bundles[event.event_id])
         return self._rendered(view, now, event, copy, membership)
 
-    async def state(self, view: RoomView, events: Sequence[TimelineEvent]) -> list[JSON]:
-        """Events of a state, for splicing."""
+    async def state(
+        self, view: RoomView, events: Sequence[TimelineEvent], memberships: Mapping[int, str] = NOBODY_KNOWS
+    ) -> list[JSON]:
+        """Events of a state, for splicing; *memberships*: of the reader at the events, by nid, where they are known."""
         now = now_ms(self.clock)
         copies = await self.client_events.in_state(events)
-        return [self._rendered(view, now, event, copy, None) for event, copy in zip(events, copies, strict=True)]
+        return [
+            self._rendered(view, now, event, copy, memberships.get(event.nid))
+            for event, copy in zip(events, copies, strict=True)
+        ]
 
     def _rendered(
         self, view: RoomView, now: int, event: TimelineEvent, copy: ClientEvent, membership: str | None

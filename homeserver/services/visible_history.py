@@ -13,6 +13,7 @@ from typing import Protocol, TypeAlias
 
 from attrs import define, field
 
+from homeserver.core.events import Event
 from homeserver.core.identifiers import RoomID, UserID
 from homeserver.core.timeline import Ordering, TimelineEvent, ordering_at, position_of
 from homeserver.core.visibility import DEFAULT_VISIBILITY, Visibility, may_see, visibility_of
@@ -68,6 +69,24 @@ class VisibleHistory:
         found = ((event, judge.membership_if_seen(event)) for event in placed)
         return [(event, membership) for event, membership in found if membership is not None]
 
+    async def memberships_at(
+        self, row: Membership | None, user_id: UserID, room_nid: int, events: Sequence[TimelineEvent]
+    ) -> Mapping[int, str]:
+        """
+        ``{event nid: what the user was to the room at the event, and by it}``, of the events that have a place.
+
+        *row*: what they are to it now; None: nothing.
+        """
+        placed = [event for event in events if event.ordering is not None]
+        known = {event.nid: joined_at(row, event) for event in placed}
+        found = {nid: membership for nid, membership in known.items() if membership is not None}
+        rest = [event for event in placed if event.nid not in found]
+        if rest:
+            changes = await self.database.read(visibility.changes_for, room_nid, user_id, [each.nid for each in rest])
+            judge = _Judge(user_id, changes, await self._settings(user_id, changes))
+            found.update((event.nid, judge.membership_at(event)) for event in rest)
+        return found
+
     async def _within(
         self, horizon: Horizon, room_nid: int, events: Sequence[TimelineEvent]
     ) -> Sequence[TimelineEvent]:
@@ -111,7 +130,7 @@ class _Judge:
     def membership_if_seen(self, entry: TimelineEvent) -> str | None:
         """The user's membership at the event, and by it; None: the user may not see the event."""
         event = entry.event
-        if event.type == "m.room.member" and event.state_key == self.user_id:
+        if _is_of(event, self.user_id):
             # NOTSPEC: by the letter, who declines an invite may not see that; but nothing else tells their other
             # clients.
             return event.membership or "leave"
@@ -124,6 +143,12 @@ class _Judge:
             joined_later=self._joined_last is not None and self._joined_last > _place(entry),
         )
         return membership or "leave" if admitted else None
+
+    def membership_at(self, entry: TimelineEvent) -> str:
+        """The user's membership at the event, and by it, whether or not they may see it."""
+        if _is_of(entry.event, self.user_id):
+            return entry.event.membership or "leave"
+        return self._before(entry)[1] or "leave"
 
     def _before(self, entry: TimelineEvent) -> tuple[Visibility, str | None]:
         """What counts of the state before the event: the setting, and the user's membership."""
@@ -146,6 +171,17 @@ class _Judge:
         if nid is None or nid not in self.said:
             return DEFAULT_VISIBILITY
         return visibility_of({"history_visibility": self.said[nid]})
+
+
+def joined_at(row: Membership | None, entry: TimelineEvent) -> str | None:
+    """``join`` where *row* alone tells that its user was in the room at the event; None: they may have been."""
+    if row is None or row.membership != "join" or entry.ordering is None:
+        return None
+    return "join" if row.position <= position_of(entry.ordering) or entry.nid == row.event_nid else None
+
+
+def _is_of(event: Event, user_id: UserID) -> bool:
+    return event.type == "m.room.member" and event.state_key == user_id
 
 
 def _newest_before(changes: Sequence[KeyChange], places: Sequence[int], position: int) -> KeyChange | None:

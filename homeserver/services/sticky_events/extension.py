@@ -14,6 +14,7 @@ from homeserver.services.known_events import KnownEvents
 from homeserver.services.sliding.extensions import ExtensionAnswer, ExtensionSpan
 from homeserver.services.sticky_events.service import StickyEvent, StickyEvents
 from homeserver.services.sync.rendering import Rendering
+from homeserver.services.visible_history import joined_at
 from homeserver.store import sticky_events
 from homeserver.store.database import Database
 
@@ -77,4 +78,6 @@ class StickyExtension:
         ]
         copies = await self.client_events.in_timeline(row.room_nid, entries)
         rendering = Rendering(span)
-        return [rendering.render(entry, copy) for entry, copy in zip(entries, copies, strict=True)]
+        return [
+            rendering.render(entry, copy, joined_at(row, entry)) for entry, copy in zip(entries, copies, strict=True)
+        ]

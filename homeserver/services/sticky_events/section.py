@@ -16,6 +16,7 @@ from homeserver.services.known_events import KnownEvents
 from homeserver.services.sticky_events.service import StickyEvent, StickyEvents
 from homeserver.services.sync.rendering import Rendering
 from homeserver.services.sync.section import SyncBody, SyncSpan
+from homeserver.services.visible_history import joined_at
 from homeserver.store import sticky_events
 from homeserver.store.database import Database
 
@@ -105,8 +106,11 @@ class StickyNews:
         if not entries:
             return
         rendering = Rendering(span)
-        copies = await self.client_events.in_timeline(span.rooms.joined[room_id].room_nid, entries)
-        events = [rendering.render(entry, copy) for entry, copy in zip(entries, copies, strict=True)]
+        row = span.rooms.joined[room_id]
+        copies = await self.client_events.in_timeline(row.room_nid, entries)
+        events = [
+            rendering.render(entry, copy, joined_at(row, entry)) for entry, copy in zip(entries, copies, strict=True)
+        ]
         body.joined(room_id)[SECTION] = {"events": events}
 
     def _note(self, told: StickyEvent) -> None:

@@ -23,8 +23,10 @@ from homeserver.services.sync.pacing import Pace, batched
 from homeserver.services.sync.rendering import Rendering
 from homeserver.services.sync.section import SyncSpan
 from homeserver.services.sync.timelines import RoomTimeline
+from homeserver.services.visible_history import joined_at
 from homeserver.store import windows
 from homeserver.store.database import Database
+from homeserver.store.memberships import Membership
 from homeserver.store.windows import MEMBER, StateChange
 
 EVENTS_AT_ONCE: Final = 100
@@ -101,15 +103,24 @@ class States:
         return [] if entry is None else [entry]
 
     async def render(
-        self, span: SyncSpan, rendering: Rendering, event_ids: Sequence[EventID], pace: Pace | None = None
+        self,
+        span: SyncSpan,
+        rendering: Rendering,
+        event_ids: Sequence[EventID],
+        pace: Pace | None = None,
+        row: Membership | None = None,
     ) -> list[JSON]:
-        """The state as the reader gets it; of a long one, others go first now and then if *pace* is given."""
+        """
+        The state as the reader gets it; of a long one, others go first now and then if *pace* is given.
+
+        *row*: tells at which of the events the reader was in the room, if that is to be told.
+        """
         if not event_ids:
             return []
         if pace is not None and len(event_ids) > EVENTS_AT_ONCE:
             rendered: list[JSON] = []
             for some in batched(event_ids, EVENTS_AT_ONCE):
-                rendered += await self.render(span, rendering, some)
+                rendered += await self.render(span, rendering, some, row=row)
                 await pace.turn()
             return rendered
         events = await self.known.by_ids(event_ids)
@@ -118,7 +129,9 @@ class States:
             events[event_id] for event_id in event_ids if admits.admits(events[event_id].event)
         ]
         copies = await self.client_events.in_state(wanted)
-        return [rendering.render(event, copy) for event, copy in zip(wanted, copies, strict=True)]
+        return [
+            rendering.render(event, copy, joined_at(row, event)) for event, copy in zip(wanted, copies, strict=True)
+        ]
 
     async def _whole(
         self, span: SyncSpan, timeline: RoomTimeline, heroes: Collection[UserID], *, is_large: bool

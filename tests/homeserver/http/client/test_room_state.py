@@ -26,6 +26,28 @@ class StateTests(RoomAPICase):
         self.assertIn(("m.room.create", ""), keys)
         self.assertEqual(["Moot 2"], [e["content"]["name"] for e in events if e["type"] == "m.room.name"])
 
+    async def test_what_the_reader_was_at_each_event(self) -> None:
+        """Of states and of members: not in the room yet, invited, in it since; whatever they are now."""
+        invite = {"user_id": self.bob.user_id}
+        await self.alice.ok(self.alice.act(self.room_id, "invite", **invite))
+        await self.alice.set_state(self.room_id, "m.room.topic", {"topic": "new"})
+        await self.bob.join(self.room_id)
+        await self.carol.join(self.room_id)
+        await self.alice.set_state(self.room_id, "m.room.avatar", {"url": "mxc://x/y"})
+        said = await self.alice.say(self.room_id, "hello")
+        expected = {"create": "leave", "topic": "invite", "avatar": "join", "bob": "join", "carol": "join"}
+        state = (await self.bob.room(self.room_id, "state")).json
+        context = (await self.bob.room(self.room_id, f"context/{said}")).json["state"]
+        members = (await self.bob.room(self.room_id, "members")).json["chunk"]
+        renamed = {"membership": "join", "displayname": "Bobby"}
+        await self.bob.set_state(self.room_id, "m.room.member", renamed, self.bob.user_id)
+        later = (await self.bob.room(self.room_id, "state")).json
+
+        for events in (state, context, members, later):
+            told = {_short(event): event["unsigned"]["membership"] for event in events}
+            self.assertLessEqual({name: told[name] for name in told if name in expected}.items(), expected.items())
+            self.assertLessEqual({"bob", "carol"}, told.keys())
+
     async def test_one_entry(self) -> None:
         """Its content, or the whole event, with and without the slash."""
         path = f"{V3}/rooms/{self.room_id}/state/m.room.name"
@@ -110,3 +132,9 @@ class LargeRoomTests(RoomAPICase):
 
         self.assertEqual(sorted(f"k{number}" for number in range(230)), sorted(keys))
         self.assertGreaterEqual(turns, 1)
+
+
+def _short(event: Any) -> str:
+    """The last part of its type, or whom it is about."""
+    named = event["state_key"].partition(":")[0].removeprefix("@")
+    return str(named or event["type"].rpartition(".")[2])
