@@ -18,6 +18,8 @@ from homeserver.core.versions import RoomVersion
 PRIVATE_CHAT: Final = "private_chat"
 PUBLIC_CHAT: Final = "public_chat"
 TRUSTED_PRIVATE_CHAT: Final = "trusted_private_chat"
+_UPGRADE_LEVEL: Final = 150
+"""Since v12: what upgrading a room takes."""
 
 
 @frozen
@@ -121,7 +123,7 @@ def power_levels(request: RoomRequest) -> JSONObject:
             "m.room.encryption": 100,
             "m.room.server_acl": 100,
             # Since v12 whoever may upgrade a room stands above those who may change its state.
-            "m.room.tombstone": 150 if privileged else 100,
+            "m.room.tombstone": _UPGRADE_LEVEL if privileged else 100,
         },
         "events_default": 0,
         "state_default": 50,
@@ -132,7 +134,23 @@ def power_levels(request: RoomRequest) -> JSONObject:
     }
     content |= request.power_level_content_override
     _check_power_levels(request, content)
+    if privileged:
+        _guard_upgrades(request.power_level_content_override, content)
     return content
+
+
+def _guard_upgrades(stated: JSONObject, content: JSONObject) -> None:
+    """
+    Whoever may upgrade the room stands above its state, also where the request says nothing of that.
+
+    Spec: client-server-api#post_matrixclientv3createroom
+    """
+    events, state_default = content.get("events"), content.get("state_default")
+    if not isinstance(events, dict) or not isinstance(state_default, int):
+        # The rules of the room refuse these.
+        return
+    level = {"m.room.tombstone": max(_UPGRADE_LEVEL, state_default + 1)}
+    content["events"] = level | events if "events" in stated else events | level
 
 
 def _check_power_levels(request: RoomRequest, content: Mapping[str, JSON]) -> None:

@@ -20,7 +20,7 @@ from homeserver.services.member_content import MemberContent
 from homeserver.services.member_guards import MemberChange
 from homeserver.services.memberships import Memberships
 from homeserver.services.ports import RemoteRooms
-from homeserver.services.refusals import BadState, Forbidden, NotInRoom
+from homeserver.services.refusals import Forbidden, NotBanned, NotInRoom, StillInRoom
 from homeserver.services.timeline import Timeline
 from homeserver.store import memberships
 from homeserver.store.database import Database
@@ -95,18 +95,18 @@ class Departing:
         await self._change(sender, room_id, target, "ban", reason, more)
 
     async def unban(self, sender: UserID, room_id: RoomID, target: UserID, *, reason: str | None = None) -> None:
-        """The target may come back.  Raises NotInRoom, Forbidden."""
+        """The target may come back.  Raises NotInRoom, NotBanned, Forbidden."""
         if await self._membership(sender, room_id, target) != "ban":
-            raise Forbidden(f"{target} is not banned.")
+            raise NotBanned(f"{target} is not banned.")
         await self._change(sender, room_id, target, "leave", reason)
 
     async def forget(self, user_id: UserID, room_id: RoomID) -> None:
-        """The user sees nothing of the room any more.  Raises NotInRoom, BadState for who is still in it."""
+        """The user sees nothing of the room any more.  Raises NotInRoom, StillInRoom."""
         row = (await self.memberships.of(user_id)).rows.get(room_id)
         if row is None:
             raise NotInRoom
         if row.membership not in {"leave", "ban"}:
-            raise BadState("Leave the room before you forget it.")
+            raise StillInRoom
         await self.database.write(_forget, row)
 
     async def _membership(self, sender: UserID, room_id: RoomID, target: UserID) -> str:

@@ -139,7 +139,7 @@ class MembershipEndpoints:
 
     @operation("forgetRoom")
     async def forget_room(self, caller: Caller, room_id: RoomID) -> Empty:
-        """The caller sees nothing of the room any more.  Raises NotInRoom, BadState."""
+        """The caller sees nothing of the room any more.  Raises NotInRoom, StillInRoom."""
         await self.departing.forget(caller.user_id, room_id)
         return Empty()
 

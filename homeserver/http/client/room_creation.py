@@ -66,7 +66,7 @@ class RoomCreationEndpoints:
 
     @operation("createRoom")
     async def create_room(self, caller: Caller, body: CreateRoomBody) -> JSONObject:
-        """There is a new room.  Raises AliasTaken, InvalidRoomState, NotFound, GuestsForbidden."""
+        """There is a new room.  Raises NewAliasTaken, InvalidRoomState, NotFound, GuestsForbidden."""
         if caller.is_guest:
             raise GuestsForbidden
         if body.invite_3pid and self.addresses is None:

@@ -9,10 +9,10 @@ from homeserver.core.interactive_auth import Attempt
 from homeserver.core.malformed import Malformed
 from homeserver.core.registration import is_registration_token
 from homeserver.core.terms import Policy, policies_json
-from homeserver.core.user_identifiers import parse_identifier
+from homeserver.core.user_identifiers import UserName, parse_identifier
 from homeserver.services.clock import Clock, now_ms
 from homeserver.services.credentials import Credentials
-from homeserver.services.refusals import Forbidden
+from homeserver.services.refusals import Forbidden, UnknownAddress
 from homeserver.services.stages.stage import Request
 from homeserver.store import registration_tokens
 from homeserver.store.database import Database
@@ -42,14 +42,23 @@ class Password:
         return None
 
     async def prove(self, request: Request, attempt: Attempt) -> UserID:
-        """Raises Forbidden, TooSoon; Malformed."""
+        """
+        Raises Forbidden, UnknownAddress, TooSoon; Malformed.
+
+        Whose an address is shows in neither: another user's is answered as nobody's is.
+        """
         password = attempt.fields.get("password")
         if not isinstance(password, str):
             raise Malformed("This is required.", "auth.password", "M_MISSING_PARAM")
         identifier = parse_identifier(attempt.fields)
         if request.user_id is not None and await self.credentials.user_of(identifier) != request.user_id:
-            raise Forbidden("This is another user's password.")
-        return await self.credentials.check(identifier, password, request.info.client_ip)
+            raise Forbidden("This is another user's password.") if isinstance(identifier, UserName) else UnknownAddress
+        try:
+            return await self.credentials.check(identifier, password, request.info.client_ip)
+        except Forbidden as refusal:
+            if request.user_id is not None or isinstance(identifier, UserName):
+                raise
+            raise UnknownAddress from refusal
 
 
 @define(eq=False)

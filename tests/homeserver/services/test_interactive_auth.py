@@ -9,8 +9,9 @@ from homeserver.core.interactive_auth import Challenge, Flows, Progress
 from homeserver.core.malformed import Malformed
 from homeserver.services.interactive_auth import BY_PASSWORD, Request
 from homeserver.services.login_failures import LoginFailureSettings
-from homeserver.services.refusals import InteractiveAuthRequired, TooSoon
-from homeserver.store import registration_tokens
+from homeserver.services.refusals import InteractiveAuthRequired, TooSoon, UnknownAddress
+from homeserver.store import registration_tokens, threepids
+from homeserver.store.threepids import OwnedAddress
 from tests.accounts import DUMMY, INFO, Accounts, by_password
 from tests.databases import DatabaseCase, each_database
 
@@ -75,6 +76,18 @@ class InteractiveAuthTests(DatabaseCase):
         challenge = await self.challenge(self.by_password_of(ALICE), by_password("bob"))
 
         self.assertEqual("M_FORBIDDEN", challenge.errcode)
+
+    async def test_an_address_that_is_not_the_users_ends_the_request(self) -> None:
+        """Whether it is anybody's does not show.  Spec: client-server-api#password-based"""
+        await self.database.write(
+            threepids.insert_new, UserID("@bob:localhost"), OwnedAddress("email", "bob@example.org", 0, 0)
+        )
+        for address in ("bob@example.org", "nobody@example.org"):
+            identifier = {"type": "m.id.thirdparty", "medium": "email", "address": address}
+            for user_id in (ALICE, None):
+                with self.assertRaises(UnknownAddress):
+                    auth = {"type": uia.PASSWORD, "identifier": identifier, "password": "no"}
+                    await self.auth.complete(self.by_password_of(user_id), auth)
 
     async def test_without_a_caller_the_password_says_who_it_is(self) -> None:
         """An account may be named by its password alone."""

@@ -65,6 +65,16 @@ class CreateRoomTests(RoomAPICase):
         self.assertEqual(100, (await self.content(old, "m.room.power_levels"))["users"][self.bob.user_id])
         self.assertEqual([self.bob.user_id], (await self.content(new, "m.room.create"))["additional_creators"])
 
+    async def test_upgrading_takes_more_than_changing_state(self) -> None:
+        """Since version 12, also where the request gives levels of its own, but for one of upgrades themselves."""
+        for stated, level in (({}, 150), ({"events": {"m.x": 1}}, 150), ({"state_default": 200}, 201)):
+            room_id = await self.alice.create_room(power_level_content_override=stated)
+            events = (await self.content(room_id, "m.room.power_levels"))["events"]
+
+            self.assertEqual(level, events["m.room.tombstone"])
+        asked = await self.alice.create_room(power_level_content_override={"events": {"m.room.tombstone": 100}})
+        self.assertEqual({"m.room.tombstone": 100}, (await self.content(asked, "m.room.power_levels"))["events"])
+
     async def test_every_version(self) -> None:
         """Rooms of all versions can be made, and talked in."""
         for version in map(str, range(1, 13)):
@@ -77,7 +87,7 @@ class CreateRoomTests(RoomAPICase):
         """What cannot be is refused by the code that the spec has for it, and nothing is made."""
         await self.alice.create_room(room_alias_name="taken")
         bad: list[tuple[Any, int, str]] = [
-            ({"room_alias_name": "taken"}, 409, "M_ROOM_IN_USE"),
+            ({"room_alias_name": "taken"}, 400, "M_ROOM_IN_USE"),
             ({"room_alias_name": "with space"}, 400, "M_INVALID_PARAM"),
             ({"room_alias_name": "a:b"}, 400, "M_INVALID_PARAM"),
             ({"room_alias_name": "x" * 300}, 400, "M_INVALID_PARAM"),
