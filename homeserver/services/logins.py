@@ -20,7 +20,7 @@ from homeserver.services.clock import Clock, now_ms
 from homeserver.services.credentials import Credentials
 from homeserver.services.interactive_auth import BY_PASSWORD, InteractiveAuth, Request
 from homeserver.services.ports import Appservices
-from homeserver.services.refusals import Exclusive, Forbidden, UnknownToken
+from homeserver.services.refusals import Exclusive, Forbidden
 from homeserver.services.sessions import NewSession, Opened, PreparedSession, Sessions
 from homeserver.store import devices, login_tokens, users
 from homeserver.store.database import Database
@@ -71,10 +71,14 @@ class Logins:
         return opened
 
     async def by_appservice(self, token: str, identifier: UserIdentifier, new: NewSession, info: RequestInfo) -> Opened:
-        """A session of a user of an application service.  Raises UnknownToken, Forbidden, Exclusive."""
+        """
+        A session of a user of an application service.  Raises Forbidden, Exclusive.
+
+        Spec: client-server-api#appservice-login
+        """
         caller = await self.appservices.caller(token, user_id=None, device_id=None)
         if caller is None or caller.appservice_id is None:
-            raise UnknownToken("This is no token of an application service.")
+            raise Forbidden("This is no token of an application service.")
         user_id = await self.credentials.user_of(identifier)
         if user_id is None:
             raise Forbidden("This is no user of this server.")

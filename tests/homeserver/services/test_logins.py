@@ -136,7 +136,7 @@ class LoginTests(DatabaseCase):
         for name in ("_bridge_unknown", "@x:elsewhere"):
             with self.assertRaises(Forbidden):
                 await self.logins.by_appservice("as_token", UserName(name), NewSession(), INFO)
-        with self.assertRaises(UnknownToken):
+        with self.assertRaises(Forbidden):
             await self.logins.by_appservice("strange", UserName("_bridge_x"), NewSession(), INFO)
 
 
