@@ -7,7 +7,7 @@ Spec: client-server-api#syncing
 import re
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from homeserver.core.log import Position
 from homeserver.core.malformed import Malformed
@@ -63,9 +63,11 @@ class PaginationToken:
     """A place in one room's timeline: what has this ordering or less is before it, the rest is after it."""
 
     ordering: Ordering
+    spelled: str | None = field(default=None, eq=False)
+    """What a client gave: it gets the same back.  None: the token was made here."""
 
     def __str__(self) -> str:
-        return f"t{self.ordering}"
+        return self.spelled or f"t{self.ordering}"
 
 
 def parse_sync_token(text: str) -> SyncToken:
@@ -96,9 +98,9 @@ def parse_pagination_token(text: str) -> PaginationToken:
     Raises Malformed with ``M_INVALID_PARAM``.
     """
     if text.startswith("s"):
-        return PaginationToken(ordering_at(parse_sync_token(text).position))
+        return PaginationToken(ordering_at(parse_sync_token(text).position), text)
     if _SLIDING.match(text):
-        return PaginationToken(ordering_at(parse_sliding_token(text).since.position))
+        return PaginationToken(ordering_at(parse_sliding_token(text).since.position), text)
     match = _PAGINATION.match(text)
     if match is None or abs(int(match[1])) > _INTEGER_MAX:
         raise _unknown(text)
