@@ -23,7 +23,8 @@ DISPLAY_NAME_CHARACTERS_MAX: Final = 256
 AVATAR_URL_CHARACTERS_MAX: Final = 1000
 TIME_ZONE_CHARACTERS_MAX: Final = 255
 
-_FIELD_NAME: Final = re.compile(r"(?:avatar_url|displayname|m\.tz|[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)+)\Z")
+# Spec: appendices#common-namespaced-identifier-grammar
+_FIELD_NAME: Final = re.compile(r"(?:avatar_url|displayname|m\.tz|[a-z][a-z0-9_-]*(?:\.[a-z0-9_-]+)+)\Z")
 _CHARACTERS_MAX: Final = {
     DISPLAY_NAME: DISPLAY_NAME_CHARACTERS_MAX,
     AVATAR_URL: AVATAR_URL_CHARACTERS_MAX,

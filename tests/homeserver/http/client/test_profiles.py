@@ -25,11 +25,13 @@ class ProfileTests(DatabaseCase):
         await self.alice.put(f"{ALICE}/displayname", {"displayname": "Alice"})
         await self.alice.put(f"{ALICE}/m.tz", {"m.tz": "Europe/Paris"})
         await self.alice.put(f"{ALICE}/org.example.job", {"org.example.job": None})
+        await self.alice.put(f"{ALICE}/org.my-team.3d", {"org.my-team.3d": 1})
         whole = await self.stranger.get(ALICE)
         field = await self.stranger.get(f"{ALICE}/org.example.job")
         deleted = await self.alice.delete(f"{ALICE}/displayname")
 
-        self.assertEqual({"displayname": "Alice", "m.tz": "Europe/Paris", "org.example.job": None}, whole.json)
+        fields = {"displayname": "Alice", "m.tz": "Europe/Paris", "org.example.job": None, "org.my-team.3d": 1}
+        self.assertEqual(fields, whole.json)
         self.assertEqual({"org.example.job": None}, field.json)
         self.assertEqual((200, {}), (deleted.status, deleted.json))
         self.assertEqual((404, "M_NOT_FOUND"), _seen(await self.stranger.get(f"{ALICE}/displayname")))
