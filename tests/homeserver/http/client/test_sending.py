@@ -134,6 +134,19 @@ class SendingTests(RoomAPICase):
 
             self.assert_refused(404, "M_NOT_FOUND", response)
 
+    async def test_a_redaction_says_what_it_redacts(self) -> None:
+        """As an ordinary message too, in rooms of every version.  Spec: client-server-api#mroomredaction"""
+        for version in ("1", "10", "11", "12"):
+            room_id = await self.alice.create_room(room_version=version)
+            path = f"{V3}/rooms/{room_id}/send/m.room.redaction"
+            event_id = await self.alice.say(room_id, "mine")
+            done = await self.alice.client.put(f"{path}/t1", {"redacts": event_id})
+
+            self.assertEqual(200, done.status)
+            self.assertEqual({}, (await self.alice.room(room_id, f"event/{event_id}")).json["content"])
+            for content in ({}, {"redacts": 5}):
+                self.assert_refused(400, "M_BAD_JSON", await self.alice.client.put(f"{path}/t2", content))
+
     async def test_canonical_aliases_point_to_the_room(self) -> None:
         """Spec: client-server-api#mroomcanonical_alias"""
         await self.alice.client.put(f"{V3}/directory/room/%23here:localhost", {"room_id": self.room_id})
