@@ -28,8 +28,8 @@ class RateLimitSettings:
 
     enabled: bool = True
     """Whether anything is limited at all."""
-    registration: RateSettings = RateSettings(0.2, 5)
-    """New accounts, and questions about names and tokens for them; by address."""
+    registration: RateSettings = RateSettings(0.2, 30)
+    """New accounts, and questions about names and tokens for them; by address. One account takes up to ten of these."""
     login: RateSettings = RateSettings(1.0, 10)
     """Logins and refreshed tokens; by address."""
     send: RateSettings = RateSettings(10.0, 50)
