@@ -57,6 +57,7 @@ from homeserver.services.old_sync.stream import EventStream
 from homeserver.services.presence import PresenceBoard
 from homeserver.services.push_rules import PushRuleBook
 from homeserver.services.relating import Relating
+from homeserver.services.relation_kinds import RelationKinds
 from homeserver.services.reporting import Reporting
 from homeserver.services.room_outlines import RoomOutlines
 from homeserver.services.room_reading import RoomReading
@@ -115,7 +116,9 @@ class RoomAPI:
         joining = Joining(HERE, known, live, rooms.timeline, self.memberships, content, peers)
         departing = Departing(HERE, database, known, live, rooms.timeline, self.memberships, content, peers)
         views = RoomViews(database, rooms.tail, known, self.memberships, VisibleHistory(database, known))
-        aggregations = Aggregations(database, known, views, self.client_events, self.ignored)
+        kinds = RelationKinds(database, known)
+        rooms.tail.follow(kinds.follow)
+        aggregations = Aggregations(database, known, views, self.client_events, self.ignored, kinds)
         shown = ShownEvents(self.clock, self.client_events, aggregations)
         reading = RoomReading(database, known, views, rooms.states, shown)
         self.messages = Messages(database, known, views, reading, shown, self.ignored, peers)

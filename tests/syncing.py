@@ -27,6 +27,7 @@ from homeserver.services.pushed_events import PushedEvents
 from homeserver.services.read_markers import ReadMarkers
 from homeserver.services.receipts import Receipts
 from homeserver.services.recent_events import RecentEvents
+from homeserver.services.relation_kinds import RelationKinds
 from homeserver.services.room_views import RoomViews
 from homeserver.services.state_moves import StateMoves
 from homeserver.services.summaries import Summaries
@@ -95,7 +96,8 @@ class SyncServices:
         self.sent = SentMembers(settings)
         visible = VisibleHistory(database, known)
         self.views = views = RoomViews(database, tail, known, self.memberships, visible)
-        aggregations = Aggregations(database, known, views, self.client_events, self.ignored)
+        kinds = RelationKinds(database, known)
+        aggregations = Aggregations(database, known, views, self.client_events, self.ignored, kinds)
         self.timelines = timelines = Timelines(
             self.recent, visible, Forks(server, database), self.client_events, aggregations
         )
@@ -115,6 +117,7 @@ class SyncServices:
             self.memberships.follow,
             self.recent.follow,
             self.client_events.follow,
+            kinds.follow,
             self.ignored.follow,
             self.permissions.follow,
             self.push_rules.follow,

@@ -5,7 +5,7 @@ Spec: client-server-api#aggregations-of-child-events
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Final, TypeAlias
+from typing import Final
 
 from attrs import define, frozen
 
@@ -17,6 +17,7 @@ from homeserver.core.timeline import TimelineEvent
 from homeserver.services.client_events import ClientEvents
 from homeserver.services.ignored_users import IgnoredUsers
 from homeserver.services.known_events import KnownEvents
+from homeserver.services.relation_kinds import Kinds, RelationKinds
 from homeserver.services.room_views import RoomView, RoomViews
 from homeserver.store import relations
 from homeserver.store.database import Database
@@ -48,9 +49,6 @@ class _Found:
 
 NOTHING: Final[Mapping[EventID, JSONObject]] = {}
 
-Kinds: TypeAlias = dict[str, set[EventID]]
-"""``{rel_type: the events that have such}``."""
-
 
 @define(eq=False)
 class Aggregations:
@@ -61,6 +59,7 @@ class Aggregations:
     views: RoomViews
     client_events: ClientEvents
     ignored: IgnoredUsers
+    kinds: RelationKinds
 
     async def of(
         self, view: RoomView, events: Iterable[TimelineEvent], now_ms: int, kinds: Kinds | None = None
@@ -75,7 +74,7 @@ class Aggregations:
         if not parents:
             return NOTHING
         if kinds is None:
-            kinds = await self.database.read(relations.kinds_of, view.room_nid, parents)
+            kinds = await self.kinds.of(view.room_id, view.room_nid, parents)
         if not kinds:
             return NOTHING
         ignored = await self.ignored.of(view.user_id)
@@ -84,7 +83,7 @@ class Aggregations:
         # The last event of a thread tells what relates to it; it is in the thread, and so is no root itself.
         latest = {thread.latest.event_id: thread.latest for thread in threads.values()}
         if latest:
-            for kind, more in (await self.database.read(relations.kinds_of, view.room_nid, latest)).items():
+            for kind, more in (await self.kinds.of(view.room_id, view.room_nid, latest)).items():
                 kinds[kind] = kinds.get(kind, set()) | more
         everything = {**latest, **parents}
         found = _Found(
@@ -98,16 +97,15 @@ class Aggregations:
 
     async def kinds_across(self, rooms: Mapping[int, Iterable[TimelineEvent]]) -> Mapping[int, Kinds]:
         """What kinds of events relate to those of several rooms, by the room's nid; in one read."""
-        parents = {each.event_id: nid for nid, events in rooms.items() for each in events if not each.event.is_state}
-        found = await self.database.read(relations.kinds_across, parents) if parents else {}
-        return {room_nid: found.get(room_nid, {}) for room_nid in rooms}
+        messages = {nid: [each for each in events if not each.event.is_state] for nid, events in rooms.items()}
+        return await self.kinds.across(messages)
 
     async def newest_edits(self, view: RoomView, events: Iterable[TimelineEvent]) -> Mapping[EventID, TimelineEvent]:
         """{event ID: what replaces it for the reader} of those of *events* that are replaced."""
         originals = {event.event_id: event for event in events if not event.event.is_state}
         if not originals:
             return {}
-        edited = (await self.database.read(relations.kinds_of, view.room_nid, originals)).get(REPLACE, ())
+        edited = (await self.kinds.of(view.room_id, view.room_nid, originals)).get(REPLACE, ())
         return await self._edits(view, await self.ignored.of(view.user_id), originals, edited, {})
 
     async def _bundle(self, event_id: EventID, found: _Found, now_ms: int) -> JSONObject:

@@ -54,7 +54,6 @@ class PageRequest:
     limit: int = LIMIT_DEFAULT
     filter: EventFilter = EVERYTHING
 
-
 @frozen(eq=False)
 class Surroundings:
     """What came before an event, the nearest first, and after it; and the tokens from which to page on either way."""
@@ -243,10 +242,12 @@ class Messages:
         count = max(walk.missing, SCANNED_AT_ONCE) if walk.hides else walk.missing
         after, upto = walk.span()
         # One more than wanted says whether there is more.
-        ids = await self.database.read(pages.page, view.room_nid, after, upto, count + 1, backward=request.backward)
+        page = await self.database.read(pages.page, view.room_nid, after, upto, count + 1, backward=request.backward)
+        ids = page.event_ids
         found = await self.known.by_ids(ids[:count])
         scanned = [found[event_id] for event_id in ids[:count]]
-        if request.backward and walk.backfills_left and await self._backfilled(walk, scanned, len(ids) <= count):
+        may_backfill = request.backward and walk.backfills_left and page.may_have_gaps
+        if may_backfill and await self._backfilled(walk, scanned, len(ids) <= count):
             # What came stands between what was just read.
             walk.backfills_left -= 1
             return

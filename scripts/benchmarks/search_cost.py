@@ -42,6 +42,7 @@ from homeserver.services.ignored_users import IgnoredUsers
 from homeserver.services.log_tail import LogTail
 from homeserver.services.memberships import Memberships
 from homeserver.services.messages import Messages
+from homeserver.services.relation_kinds import RelationKinds
 from homeserver.services.room_reading import RoomReading
 from homeserver.services.room_views import RoomViews
 from homeserver.services.search.indexing import SearchIndexing
@@ -121,7 +122,9 @@ def search_on(database: Database, timeline: Timeline, reactor: Any) -> Search:
     visible = VisibleHistory(database, known)
     views = RoomViews(database, tail, known, memberships, visible)
     client_events, ignored = ClientEvents(database, known), IgnoredUsers(database)
-    aggregations = Aggregations(database, known, views, client_events, ignored)
+    kinds = RelationKinds(database, known)
+    tail.follow(kinds.follow)
+    aggregations = Aggregations(database, known, views, client_events, ignored, kinds)
     shown = ShownEvents(reactor, client_events, aggregations)
     reading = RoomReading(database, known, views, states, shown)
     messages = Messages(database, known, views, reading, shown, ignored, NoPeers())

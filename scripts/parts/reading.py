@@ -8,6 +8,7 @@ from homeserver.services.directory import Directory
 from homeserver.services.ignored_users import IgnoredUsers
 from homeserver.services.messages import Messages
 from homeserver.services.relating import Relating
+from homeserver.services.relation_kinds import RelationKinds
 from homeserver.services.room_outlines import RoomOutlines
 from homeserver.services.room_reading import RoomReading
 from homeserver.services.room_views import RoomViews
@@ -36,9 +37,13 @@ class Reading:
         self.views = views = RoomViews(database, tail, known_events, memberships, self.visible)
         self.client_events = client_events = ClientEvents(database, known_events)
         self.ignored = ignored = IgnoredUsers(database)
-        for reader in (client_events, ignored):
+        relation_kinds = RelationKinds(database, known_events)
+        rooms.forgetting.histories.append(relation_kinds)
+        for reader in (client_events, ignored, relation_kinds):
             tail.follow(reader.follow)
-        self.aggregations = aggregations = Aggregations(database, known_events, views, client_events, ignored)
+        self.aggregations = aggregations = Aggregations(
+            database, known_events, views, client_events, ignored, relation_kinds
+        )
         self.shown = shown = ShownEvents(reactor, client_events, aggregations)
         self.room_reading = room_reading = RoomReading(database, known_events, views, rooms.room_states, shown)
         self.messages = messages = Messages(

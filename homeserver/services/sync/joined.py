@@ -2,20 +2,20 @@
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Final
+from typing import ClassVar, Final
 
 from attrs import define, frozen
 
 from homeserver.core.identifiers import EventID, RoomID, UserID
 from homeserver.core.log import EVENT, STATE, Position
-from homeserver.services.aggregations import Kinds
 from homeserver.services.clock import Clock
 from homeserver.services.recent_events import INLINE_MAX, RecentEvents, Window
+from homeserver.services.relation_kinds import Kinds
 from homeserver.services.summaries import Summaries, Summary
 from homeserver.services.sync.lazy_members import SentMembers
 from homeserver.services.sync.pacing import ROOMS_AT_ONCE, Pace, batched
 from homeserver.services.sync.rendering import Rendering
-from homeserver.services.sync.section import SyncBody, SyncSpan
+from homeserver.services.sync.section import LogKinds, SyncBody, SyncSpan
 from homeserver.services.sync.settings import SyncSettings
 from homeserver.services.sync.states import States
 from homeserver.services.sync.timelines import RoomSpan, RoomTimeline, Timelines
@@ -63,6 +63,8 @@ class JoinedRooms:
 
     A first sync gives all of them; so does a room that the client knows nothing of, as the user has just joined.
     """
+
+    tells_of: ClassVar[LogKinds] = frozenset({EVENT, STATE})
 
     database: Database
     clock: Clock
@@ -138,7 +140,8 @@ class JoinedRooms:
         self, answer: _Answer, draft: _Draft, state_ids: Sequence[EventID], kinds: Kinds | None
     ) -> None:
         span, body, timeline = answer.span, answer.body, draft.timeline
-        state = await self.states.render(span, answer.rendering, state_ids, answer.pace)
+        row = None if draft.is_whole else timeline.room.row
+        state = await self.states.render(span, answer.rendering, state_ids, answer.pace, row)
         if not (draft.is_whole or timeline.shown or state):
             return
         room = timeline.room

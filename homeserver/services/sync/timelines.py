@@ -10,9 +10,10 @@ from homeserver.core.client_events import ClientEvent
 from homeserver.core.log import Position
 from homeserver.core.sync_tokens import PaginationToken
 from homeserver.core.timeline import Ordering, TimelineEvent, ordering_at, position_of
-from homeserver.services.aggregations import Aggregations, Kinds
+from homeserver.services.aggregations import Aggregations
 from homeserver.services.client_events import ClientEvents
 from homeserver.services.recent_events import BEGINNING, RecentEvents, Stretch, Window
+from homeserver.services.relation_kinds import Kinds
 from homeserver.services.room_views import RoomView
 from homeserver.services.sync.forks import Forks
 from homeserver.services.sync.rendering import Rendering
@@ -137,6 +138,8 @@ class Timelines:
         """Those of *events*, oldest first, that the user may see."""
         if row.membership != "join":
             return await self.visible.of(row, events)
+        if self.visible.horizon is not None:
+            events = await self.visible.within_horizon(row.room_nid, events)
         # What came after the user joined, or last changed their profile, they see for certain, if it was sent after.
         joined_at, forked = ordering_at(row.position), await self.forks.among(events)
         doubtful = [event for event in events if _place(event) <= joined_at or event.nid in forked]

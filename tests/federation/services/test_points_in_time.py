@@ -10,6 +10,7 @@ from homeserver.services.clock import now_ms
 from homeserver.services.ignored_users import IgnoredUsers
 from homeserver.services.messages import Messages
 from homeserver.services.refusals import NotFound
+from homeserver.services.relation_kinds import RelationKinds
 from homeserver.services.room_reading import RoomReading
 from homeserver.services.room_views import RoomViews
 from homeserver.services.shown_events import ShownEvents
@@ -25,7 +26,10 @@ def messages_of(server: FederatedServer) -> Messages:
     database, known = server.database, server.known
     views = RoomViews(database, server.tail, known, server.memberships, VisibleHistory(database, known))
     client_events, ignored = ClientEvents(database, known), IgnoredUsers(database)
-    shown = ShownEvents(server.clock, client_events, Aggregations(database, known, views, client_events, ignored))
+    kinds = RelationKinds(database, known)
+    server.tail.follow(kinds.follow)
+    aggregations = Aggregations(database, known, views, client_events, ignored, kinds)
+    shown = ShownEvents(server.clock, client_events, aggregations)
     reading = RoomReading(database, known, views, server.states, shown)
     return Messages(database, known, views, reading, shown, ignored, server.backfill)
 
