@@ -1,8 +1,11 @@
 """What holds for all tests."""
 
+import gc
+import sys
 from functools import wraps
-from typing import Any
+from typing import Any, Final
 
+import pytest
 import structlog
 from hypothesis import settings
 from twisted.trial import util
@@ -36,3 +39,22 @@ def _know_databases() -> None:
 
 _know_databases()
 slow_down()
+
+
+_failed: Final[set[str]] = set()
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Which tests failed is known until they are over."""
+    if report.failed:
+        _failed.add(report.nodeid)
+
+
+def pytest_runtest_logfinish(nodeid: str) -> None:
+    """What a failed test left unfinished ends between the tests: the next one is not to find its errors in the log."""
+    if nodeid in _failed:
+        _failed.discard(nodeid)
+        # Where pytest keeps the frames of the failure, and with them whatever was going on.
+        for name in ("last_exc", "last_type", "last_value", "last_traceback"):
+            vars(sys).pop(name, None)
+        gc.collect()
