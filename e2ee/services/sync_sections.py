@@ -4,6 +4,8 @@ What syncs tell of end-to-end encryption: device lists, messages to devices, and
 Spec: client-server-api#e2e-extensions-to-sync
 """
 
+from typing import ClassVar
+
 import orjson
 from attrs import define
 
@@ -13,12 +15,14 @@ from e2ee.services.key_counts import KeyCounts
 from e2ee.services.to_device import ToDevice
 from homeserver.core.canonical import JSON
 from homeserver.core.log import DEVICE_LIST, KEY_SIGNATURES, MEMBERSHIP, ONE_TIME_KEYS, REMOTE_MEMBERSHIP
-from homeserver.services.sync.section import SyncBody, SyncSpan
+from homeserver.services.sync.section import LogKinds, SyncBody, SyncSpan
 
 
 @define(eq=False)
 class ToDeviceNews:
     """Messages for the device; what the client comes with tells that it has those of before."""
+
+    tells_of: ClassVar[LogKinds] = None
 
     to_device: ToDevice
 
@@ -37,6 +41,8 @@ class ToDeviceNews:
 class DeviceListNews:
     """Whose devices changed, who came to share a room, and who no longer does; nothing on a first sync."""
 
+    tells_of: ClassVar[LogKinds] = frozenset({DEVICE_LIST, MEMBERSHIP, REMOTE_MEMBERSHIP, KEY_SIGNATURES})
+
     device_lists: DeviceLists
 
     async def write(self, span: SyncSpan, body: SyncBody) -> None:
@@ -54,6 +60,8 @@ class DeviceListNews:
 @define(eq=False)
 class KeyCountNews:
     """How many one-time keys the device has left, in every answer."""
+
+    tells_of: ClassVar[LogKinds] = None
 
     counts: KeyCounts
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from typing import Final
+from typing import ClassVar, Final
 
 from attrs import define, field
 
@@ -15,7 +15,7 @@ from homeserver.services.client_events import ClientEvents
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.sticky_events.service import StickyEvent, StickyEvents
 from homeserver.services.sync.rendering import Rendering
-from homeserver.services.sync.section import SyncBody, SyncSpan
+from homeserver.services.sync.section import LogKinds, SyncBody, SyncSpan
 from homeserver.services.visible_history import joined_at
 from homeserver.store import sticky_events
 from homeserver.store.database import Database
@@ -32,6 +32,8 @@ class StickyNews:
 
     What does not fit one answer is owed, and told by the next.  It also says of each event how long it is sticky yet.
     """
+
+    tells_of: ClassVar[LogKinds] = frozenset({STICKY})
 
     database: Database
     known: KnownEvents

@@ -5,6 +5,7 @@ Spec: client-server-api#client-config
 """
 
 from collections.abc import Iterable, Sequence
+from typing import ClassVar
 
 import orjson
 from attrs import define
@@ -15,7 +16,7 @@ from homeserver.core.filters import EVERYTHING, EventFilter
 from homeserver.core.identifiers import RoomID
 from homeserver.core.log import ACCOUNT_DATA, PUSH_RULES
 from homeserver.services.push_rules import PushRuleBook
-from homeserver.services.sync.section import SyncBody, SyncSpan
+from homeserver.services.sync.section import LogKinds, SyncBody, SyncSpan
 from homeserver.store import account_data
 from homeserver.store.account_data import AccountDatum
 from homeserver.store.database import Database
@@ -24,6 +25,8 @@ from homeserver.store.database import Database
 @define(eq=False)
 class AccountDataNews:
     """Account data that changed; on a first sync all of it, and of rooms just joined all of theirs."""
+
+    tells_of: ClassVar[LogKinds] = frozenset({ACCOUNT_DATA, PUSH_RULES})
 
     database: Database
     push_rules: PushRuleBook

@@ -5,6 +5,7 @@ Spec: client-server-api#typing-notifications, client-server-api#receipts
 """
 
 from collections.abc import Collection, Iterable, Sequence
+from typing import ClassVar
 
 from attrs import define
 
@@ -14,7 +15,7 @@ from homeserver.core.log import RECEIPT, Position
 from homeserver.core.receipts import Receipt, receipt_events
 from homeserver.services.ephemeral import EphemeralSerial
 from homeserver.services.receipts import receipt_of
-from homeserver.services.sync.section import SyncBody, SyncSpan
+from homeserver.services.sync.section import LogKinds, SyncBody, SyncSpan
 from homeserver.services.typing import Typing
 from homeserver.store import receipts
 from homeserver.store.database import Database
@@ -27,6 +28,8 @@ PRIVATE = "m.read.private"
 @define(eq=False)
 class EphemeralNews:
     """Typing and receipts; of rooms that are new to the client all there are."""
+
+    tells_of: ClassVar[LogKinds] = None
 
     database: Database
     typing: Typing

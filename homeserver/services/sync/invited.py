@@ -4,13 +4,15 @@ The rooms that the user is invited to, or has asked to be let into: what their s
 Spec: client-server-api#stripped-state
 """
 
+from typing import ClassVar
+
 from attrs import define
 
 from homeserver.core.canonical import JSONObject
 from homeserver.core.identifiers import RoomID
 from homeserver.services.invite_permissions import InvitePermissions
 from homeserver.services.known_events import KnownEvents
-from homeserver.services.sync.section import SyncBody, SyncSpan
+from homeserver.services.sync.section import LogKinds, SyncBody, SyncSpan
 from homeserver.services.sync.stripped import stripped_state
 from homeserver.store.database import Database
 from homeserver.store.memberships import Membership
@@ -19,6 +21,8 @@ from homeserver.store.memberships import Membership
 @define(eq=False)
 class InvitedRooms:
     """Invites and knocks."""
+
+    tells_of: ClassVar[LogKinds] = frozenset()
 
     database: Database
     known: KnownEvents

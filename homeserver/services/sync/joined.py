@@ -83,6 +83,8 @@ class JoinedRooms:
             return
         limit = span.filter.room.timeline.limit_within(self.settings.timeline_default, self.settings.timeline_max)
         answer = _Answer(span, body, Rendering(span), Pace(self.clock))
+        if span.since is not None and not span.full_state:
+            rooms = await self._write_what_is_at_hand(answer, rooms, limit)
         for some in batched(rooms, ROOMS_AT_ONCE):
             found = await self.recent.latest_of([room.stretch(limit) for room in some])
             drafts = [await self._draft(span, room, window, limit) for room, window in zip(some, found, strict=True)]
@@ -101,6 +103,29 @@ class JoinedRooms:
                 )
                 await self._write_room(answer, draft, state_ids, kinds.get(nid))
                 await answer.pace.step()
+
+    async def _write_what_is_at_hand(self, answer: _Answer, rooms: Sequence[RoomSpan], limit: int) -> list[RoomSpan]:
+        """The others of *rooms*."""
+        others: list[RoomSpan] = []
+        for room in rooms:
+            if not self._write_at_hand(answer, room, limit):
+                others.append(room)
+            elif answer.pace.is_turn_over():
+                await answer.pace.turn()
+        return others
+
+    def _write_at_hand(self, answer: _Answer, room: RoomSpan, limit: int) -> bool:
+        """Whether the room is written: where only messages are told of it, and these have been told to others."""
+        span, room_id = answer.span, room.row.room_id
+        window = None if room.since is None else self.recent.at_hand(room.stretch(limit))
+        timeline = None if window is None else self.timelines.at_hand(span, room, window)
+        if timeline is None or timeline.has_state or span.changes.touches(STATE, room_id):
+            return False
+        if span.filter.room.state.lazy_load_members and self.states.introduces(span, timeline):
+            return False
+        answer.body.tell(room_id, self.timelines.render_at_hand(answer.rendering, timeline), [])
+        answer.body.timelines[room_id] = timeline.shown
+        return True
 
     async def _candidates(self, span: SyncSpan) -> list[Membership]:
         """The rooms that are asked for news."""
@@ -145,10 +170,9 @@ class JoinedRooms:
         if not (draft.is_whole or timeline.shown or state):
             return
         room = timeline.room
-        part = body.joined(room.row.room_id)
+        rendered = await self.timelines.render(answer.rendering, timeline, kinds)
+        part = body.tell(room.row.room_id, rendered, state)
         body.timelines[room.row.room_id] = timeline.shown
-        part["timeline"] = await self.timelines.render(answer.rendering, timeline, kinds)
-        part[body.state_name] = {"events": state}
         if draft.summary is not None:
             part["summary"] = draft.summary.to_json(span.user_id)
         if room.since is None:

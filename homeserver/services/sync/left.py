@@ -5,14 +5,14 @@ Spec: client-server-api#leaving-rooms
 """
 
 from collections.abc import Iterator
-from typing import Final
+from typing import ClassVar, Final
 
 from attrs import define, frozen
 
 from homeserver.core.log import Position
 from homeserver.services.recent_events import RecentEvents, Window
 from homeserver.services.sync.rendering import Rendering
-from homeserver.services.sync.section import SyncBody, SyncSpan
+from homeserver.services.sync.section import LogKinds, SyncBody, SyncSpan
 from homeserver.services.sync.settings import SyncSettings
 from homeserver.services.sync.states import States
 from homeserver.services.sync.timelines import RoomSpan, Timelines
@@ -34,6 +34,8 @@ class _Leaving:
 @define(eq=False)
 class LeftRooms:
     """Rooms as they were when the user left them."""
+
+    tells_of: ClassVar[LogKinds] = frozenset()
 
     database: Database
     recent: RecentEvents

@@ -29,6 +29,11 @@ class Changes:
     subjects: Mapping[str, Mapping[str, Position]] | None
     readers: Mapping[int, AbstractSet[str]] = field(factory=dict)
     """The rooms in which receipts of local users moved, by the mark that stands for a user."""
+    kinds: frozenset[str] = field(init=False)
+    """Of all entries, where they are known."""
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "kinds", frozenset(self.subjects or ()))
 
     def touches(self, kind: str, subject: str) -> bool:
         """Whether there may be an entry of that kind and subject."""

@@ -1,5 +1,7 @@
 """Who is there among those that share a room with the user."""
 
+from typing import ClassVar
+
 from attrs import define
 
 from homeserver.core.canonical import JSON
@@ -7,12 +9,14 @@ from homeserver.core.identifiers import UserID
 from homeserver.core.presence import Presence, presence_event
 from homeserver.services.ephemeral import EphemeralSerial
 from homeserver.services.presence import PresenceBoard
-from homeserver.services.sync.section import SyncBody, SyncSpan
+from homeserver.services.sync.section import LogKinds, SyncBody, SyncSpan
 
 
 @define(eq=False)
 class PresenceNews:
     """Changes of presence."""
+
+    tells_of: ClassVar[LogKinds] = None
 
     board: PresenceBoard
     serial: EphemeralSerial

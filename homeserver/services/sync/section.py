@@ -6,11 +6,12 @@ own.
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Set as AbstractSet
+from typing import ClassVar, Protocol, TypeAlias
 
 from attrs import define, evolve, field, frozen
 
-from homeserver.core.canonical import JSONObject
+from homeserver.core.canonical import JSON, JSONObject
 from homeserver.core.filters import Filter
 from homeserver.core.identifiers import DeviceID, RoomID, UserID
 from homeserver.core.log import Position
@@ -20,6 +21,9 @@ from homeserver.services.memberships import UserRooms
 from homeserver.services.sync.log_spans import Changes
 from homeserver.services.unsigned import Unsigned
 from homeserver.services.visible_history import Seen
+
+LogKinds: TypeAlias = AbstractSet[str] | None
+"""Kinds of the log's entries.  None: whatever happens."""
 
 
 @frozen(eq=False)
@@ -83,15 +87,21 @@ class SyncBody:
 
     def joined(self, room_id: RoomID) -> JSONObject:
         """The part of a joined room, for writing into; it has every member that clients look for."""
-        self.has_news = True
         room = self.join.get(room_id)
         if room is None:
-            room = self.join[room_id] = {
-                "timeline": {"events": [], "limited": False, "prev_batch": self.end},
-                self.state_name: {"events": []},
-                "ephemeral": {"events": []},
-                "account_data": {"events": []},
-            }
+            return self.tell(room_id, {"events": [], "limited": False, "prev_batch": self.end}, [])
+        self.has_news = True
+        return room
+
+    def tell(self, room_id: RoomID, timeline: JSONObject, state: list[JSON]) -> JSONObject:
+        """The part of a joined room with its timeline and state, for writing the rest into."""
+        self.has_news = True
+        room = self.join[room_id] = {
+            "timeline": timeline,
+            self.state_name: {"events": state},
+            "ephemeral": {"events": []},
+            "account_data": {"events": []},
+        }
         return room
 
     @property
@@ -121,6 +131,9 @@ class SyncBody:
 
 class SyncSection(Protocol):
     """One kind of news."""
+
+    tells_of: ClassVar[LogKinds]
+    """Of what it tells, beside changes of the user's own memberships: where none of that happened it is not asked."""
 
     async def write(self, span: SyncSpan, body: SyncBody) -> None:
         """What is new in *span* is in *body*, and *body.has_news* is set if that is anything."""

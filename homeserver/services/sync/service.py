@@ -5,6 +5,7 @@ Spec: client-server-api#syncing
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from attrs import define, field, frozen
 
@@ -24,6 +25,9 @@ from homeserver.services.sync.section import SyncBody, SyncSection, SyncSpan
 from homeserver.services.sync.settings import SyncSettings
 from homeserver.services.unsigned import Unsigned
 from homeserver.services.wakeups import Wakeups
+
+CHOICES_MAX: Final = 1_000
+"""Sets of kinds that happened together, of which is in memory who tells of them."""
 
 
 @frozen
@@ -61,6 +65,8 @@ class Sync:
     settings: SyncSettings = SyncSettings()
     unsigned: list[Unsigned] = field(factory=list)
     _spans: LogSpans = field(init=False)
+    _sections_for: dict[frozenset[str], Sequence[SyncSection]] = field(init=False, factory=dict)
+    """By the kinds of what happened, who may tell of it."""
 
     def __attrs_post_init__(self) -> None:
         self._spans = LogSpans(self.tail, self.settings.entries_max)
@@ -98,8 +104,10 @@ class Sync:
         )
 
     async def _once(self, request: SyncRequest, since: SyncToken | None) -> SyncBody:
-        rooms = await self.memberships.of(request.user_id)
-        ignored = await self.ignored.of(request.user_id)
+        rooms = self.memberships.cached(request.user_id) or await self.memberships.of(request.user_id)
+        ignored = self.ignored.at_hand(request.user_id)
+        if ignored is None:
+            ignored = await self.ignored.of(request.user_id)
         # From here to the span there is no await: rooms and token belong together.
         rooms = self.memberships.cached(request.user_id) or rooms
         position = self.tail.head
@@ -122,6 +130,26 @@ class Sync:
             self.unsigned,
         )
         body = SyncBody(span)
-        for section in self.sections:
+        for section in self._asked(span):
             await section.write(span, body)
         return body
+
+    def _asked(self, span: SyncSpan) -> Sequence[SyncSection]:
+        """The sections that may have anything to tell; the same for most who wait for the same."""
+        kinds = span.changes.kinds
+        is_plain = (
+            span.since is not None
+            and span.since.owed is None
+            and not span.full_state
+            and span.changes.subjects is not None
+            and span.rooms.changed_at <= span.since.position
+        )
+        if not is_plain:
+            return self.sections
+        asked = self._sections_for.get(kinds)
+        if asked is None:
+            if len(self._sections_for) >= CHOICES_MAX:
+                self._sections_for.clear()
+            chosen = (each for each in self.sections if each.tells_of is None or each.tells_of & kinds)
+            asked = self._sections_for[kinds] = tuple(chosen)
+        return asked

@@ -148,6 +148,10 @@ class States:
         changes = await self.database.read(windows.changes, room.row.room_nid, room.since, room.upto)
         return _latest(changes, timeline, {} if span.state_after else dict.fromkeys(_shown_keys(timeline)))
 
+    def introduces(self, span: SyncSpan, timeline: RoomTimeline) -> bool:
+        """Whether, with lazy loading, the device must be told of members whose messages the timeline shows."""
+        return bool(self.sent.unknown(span, timeline.room.row.room_nid, _senders(timeline)))
+
     async def _members(
         self, span: SyncSpan, timeline: RoomTimeline, wanted: Iterable[UserID], found: Mapping[StateKey, EventID]
     ) -> dict[StateKey, EventID]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from homeserver.core.canonical import JSONObject
 from homeserver.core.client_events import ClientEvent
@@ -24,6 +24,8 @@ from homeserver.store.memberships import Membership
 PAGES_MAX: Final = 5
 """How far back is looked, in pages, for events that the filter lets through."""
 PAGE: Final = 100
+PLAIN_MAX: Final = 2_000
+"""Rooms of which is in memory what most readers are told alike."""
 
 
 @frozen
@@ -69,15 +71,52 @@ class RoomTimeline:
         return PaginationToken(ordering_at(self.room.upto))
 
 
+@frozen(eq=False)
+class _Plain:
+    """
+    A window as all see it whom the filter hides nothing, and who were in the room before it began.
+
+    *first*: the place of its first event.
+    """
+
+    window: Window
+    first: Ordering
+    shown: Sequence[Seen]
+    copies: Sequence[ClientEvent]
+    previous: str
+    has_state: bool
+
+
 @define(eq=False)
 class Timelines:
-    """Chooses events for one reader, and renders them."""
+    """Chooses events for one reader, and renders them; what most readers of a room are told alike is found once."""
 
     recent: RecentEvents
     visible: VisibleHistory
     forks: Forks
     client_events: ClientEvents
     aggregations: Aggregations
+    _plain: dict[int, _Plain] = field(init=False, factory=dict)
+    """Of rooms, the last that were looked at, by nid."""
+
+    def at_hand(self, span: SyncSpan, room: RoomSpan, window: Window) -> RoomTimeline | None:
+        """What ``choose`` would choose, if it is in memory because others were told the same; else None."""
+        plain, row = self._plain.get(room.row.room_nid), room.row
+        if plain is None or plain.window is not window or not _is_plain(span, row, plain.first):
+            return None
+        return RoomTimeline(room, plain.shown, limited=False, state_hidden=False, has_state=plain.has_state)
+
+    def render_at_hand(self, rendering: Rendering, timeline: RoomTimeline) -> JSONObject:
+        """A timeline that was at hand, as the reader gets it."""
+        plain = self._plain[timeline.room.row.room_nid]
+        return {
+            "events": [
+                rendering.render(event, copy, membership)
+                for (event, membership), copy in zip(plain.shown, plain.copies, strict=True)
+            ],
+            "limited": False,
+            "prev_batch": plain.previous,
+        }
 
     async def choose(self, span: SyncSpan, room: RoomSpan, window: Window, limit: int) -> RoomTimeline:
         """
@@ -105,7 +144,22 @@ class Timelines:
             wanted = [*self._wanted(span, more), *wanted]
         if len(wanted) > limit:
             wanted, limited = wanted[-limit:] if limit else [], True
-        return _timeline(room, window.events, wanted, limited or len(seen) < scanned)
+        timeline = _timeline(room, window.events, wanted, limited or len(seen) < scanned)
+        if not timeline.limited and timeline.shown and _is_plain(span, room.row, _place(window.events[0])):
+            await self._keep(window, timeline)
+        return timeline
+
+    async def _keep(self, window: Window, timeline: RoomTimeline) -> None:
+        """Others are going to be told the same, if each event has the state before it that the room had."""
+        if len(timeline.shown) < len(window.events) or await self.forks.among(window.events):
+            return
+        nid = timeline.room.row.room_nid
+        copies = await self.client_events.in_timeline(nid, window.events)
+        first, previous = _place(window.events[0]), str(timeline.previous)
+        self._plain.pop(nid, None)
+        self._plain[nid] = _Plain(window, first, timeline.shown, copies, previous, timeline.has_state)
+        if len(self._plain) > PLAIN_MAX:
+            del self._plain[next(iter(self._plain))]
 
     async def kinds(self, timelines: Iterable[RoomTimeline]) -> Mapping[int, Kinds]:
         """What ``render`` must know of the timelines, by the room's nid: of several it is read at once."""
@@ -160,6 +214,16 @@ class Timelines:
             for pair in seen
             if admits.admits(pair[0].event) and (pair[0].event.is_state or pair[0].event.sender not in ignored)
         ]
+
+
+def _is_plain(span: SyncSpan, row: Membership, first: Ordering) -> bool:
+    """Whether the user was in the room before its event at *first*, and hides nothing."""
+    return (
+        row.membership == "join"
+        and ordering_at(row.position) < first
+        and not span.ignored
+        and span.filter.room.timeline.unlimited
+    )
 
 
 def _view(span: SyncSpan, room: RoomSpan) -> RoomView:

@@ -1,18 +1,22 @@
 """How much is unread in the rooms of an answer.  Comes after all sections that may put a room there."""
 
+from typing import ClassVar
+
 from attrs import define
 
 from homeserver.core.identifiers import RoomID
 from homeserver.services.clock import Clock
 from homeserver.services.receipts import user_mark
 from homeserver.services.sync.pacing import Pace
-from homeserver.services.sync.section import SyncBody, SyncSpan
+from homeserver.services.sync.section import LogKinds, SyncBody, SyncSpan
 from homeserver.services.unread import UnreadCounts
 
 
 @define(eq=False)
 class UnreadNews:
     """Counts of every joined room of which anything else is told: whatever changes a count is told too."""
+
+    tells_of: ClassVar[LogKinds] = None
 
     clock: Clock
     unread: UnreadCounts
