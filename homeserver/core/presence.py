@@ -9,7 +9,7 @@ from typing import Final, Literal, TypeAlias, get_args
 
 from attrs import frozen
 
-from homeserver.core.canonical import JSONObject
+from homeserver.core.canonical import JSON, JSONObject
 from homeserver.core.identifiers import UserID
 from homeserver.core.malformed import Malformed
 
@@ -34,6 +34,8 @@ class Presence:
     status_msg: str | None = None
     last_active_ms: int | None = None
     """None: never, as far as is known."""
+    profile: Mapping[str, JSON] | None = None
+    """Name and avatar, of who changed them lately.  Spec: client-server-api#events-on-change-of-profile-information"""
 
     def looks_like(self, other: "Presence") -> bool:
         """
@@ -111,4 +113,7 @@ def parse_state(text: str) -> PresenceState:
 
 def presence_event(user_id: UserID, presence: Presence, now_ms: int) -> JSONObject:
     """The ``m.presence`` event for clients."""
-    return {"type": "m.presence", "sender": user_id, "content": presence.content(now_ms)}
+    content = presence.content(now_ms)
+    if presence.profile is not None:
+        content |= presence.profile
+    return {"type": "m.presence", "sender": user_id, "content": content}

@@ -8,12 +8,12 @@ Spec: client-server-api#presence
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from attrs import define, evolve, field, frozen, validators
 
-from homeserver.core.canonical import JSONObject
+from homeserver.core.canonical import JSON, JSONObject
 from homeserver.core.identifiers import DeviceID, RoomID, ServerName, UserID, server_of
 from homeserver.core.log import Position
 from homeserver.core.presence import (
@@ -24,6 +24,7 @@ from homeserver.core.presence import (
     next_change_ms,
     presence_of,
 )
+from homeserver.core.profiles import SHOWN_IN_ROOMS
 from homeserver.services.clock import Clock, Delayed, now_ms
 from homeserver.services.ephemeral import EphemeralSerial
 from homeserver.services.memberships import Memberships, UserRooms
@@ -74,6 +75,8 @@ class _Known:
     """When other servers were last told of a local user."""
     status_msg: str | None = None
     last_active_ms: int | None = None
+    profile: Mapping[str, JSON] | None = None
+    """Of a local user who changed it since this process began."""
     devices: dict[DeviceID | None, DevicePresence] = field(factory=dict)
     next_change: Delayed | None = None
 
@@ -153,6 +156,20 @@ class PresenceBoard:
                     known.devices[device] = DevicePresence("online", said.until_ms)
         if not known.shown.currently_active:
             self._settle(user_id, known, self.memberships.cached(user_id))
+
+    async def profile_changed(self, user_id: UserID, profile: Mapping[str, JSON]) -> None:
+        """
+        A local user has another name or avatar, which is told with their presence.
+
+        Spec: client-server-api#events-on-change-of-profile-information
+        """
+        if not self.settings.enabled:
+            return
+        rooms = await self.memberships.of(user_id)
+        known = self._known(user_id)
+        known.profile = {field: profile[field] for field in SHOWN_IN_ROOMS if field in profile}
+        known.rooms, known.rooms_at = frozenset(rooms.joined), rooms.changed_at
+        self._show(user_id, known, evolve(known.shown, profile=known.profile))
 
     async def receive(self, user_id: UserID, presence: Presence) -> None:
         """A user of another server is as that server says."""
@@ -244,6 +261,8 @@ class PresenceBoard:
             if entered:
                 known.rooms = frozenset(rooms.joined)
         presence = presence_of(known.devices.values(), known.last_active_ms, known.status_msg, now)
+        if known.profile is not None:
+            presence = evolve(presence, profile=known.profile)
         is_news = entered or not presence.looks_like(known.shown)
         if is_news:
             self._show(user_id, known, presence)

@@ -4,7 +4,9 @@ What users tell of themselves.
 Spec: client-server-api#profiles
 """
 
-from attrs import define
+from collections.abc import Awaitable, Callable
+
+from attrs import Factory, define
 
 from homeserver.core.canonical import JSON
 from homeserver.core.identifiers import ServerName, UserID, server_of
@@ -28,6 +30,8 @@ class Profiles:
     room_members: RoomMembers
     remote: RemoteProfiles
     queries: AppserviceQueries = NoAppservices()
+    listeners: list[Callable[[UserID, Profile], Awaitable[None]]] = Factory(list)
+    """Told of each change of a name or avatar, with the whole profile."""
 
     async def of(self, user_id: UserID) -> Profile:
         """The whole profile of a user of any server.  Raises NotFound, Unreachable."""
@@ -72,6 +76,9 @@ class Profiles:
     async def _propagate(self, user_id: UserID, field: str) -> None:
         if field in SHOWN_IN_ROOMS:
             await self.room_members.profile_changed(user_id)
+            profile = await self.database.read(profiles.of_user, user_id)
+            for listener in self.listeners:
+                await listener(user_id, profile)
 
     async def _fetch(self, user_id: UserID, field: str | None) -> Profile:
         try:

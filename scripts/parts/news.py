@@ -41,6 +41,7 @@ class News:
         self.typing = Typing(reactor, serial, memberships, wakeups)
         self.presence = PresenceBoard(database, name, reactor, serial, memberships, wakeups, settings.presence)
         base.closing.callback(self.presence.stop)
+        users.profiles.listeners.append(self.presence.profile_changed)
         self.threads = threads = Threads(known_events)
         self.receipts = Receipts(database, reactor, known_events, memberships, threads)
         self.read_markers = ReadMarkers(database, memberships, self.receipts)

@@ -79,6 +79,20 @@ class PresenceTests(DatabaseCase):
 
         self.assertEqual(("unavailable", "lunch"), (shown.state, shown.status_msg))
 
+    async def test_a_new_name_is_told_with_the_presence(self) -> None:
+        """To who shares a room, whether or not the user is there."""
+        since = (await self.services.sync(ALICE))["next_batch"]
+        for state in ("offline", "online"):
+            if state == "online":
+                await self.services.sync(DAVE)
+            await self.board.profile_changed(DAVE, {"displayname": state, "m.tz": "UTC"})
+            news = await self.services.sync(ALICE, since)
+            since = news["next_batch"]
+            (content,) = (event["content"] for event in news["presence"]["events"] if event["sender"] == DAVE)
+
+            self.assertEqual((state, state), (content["presence"], content["displayname"]))
+            self.assertNotIn("m.tz", content)
+
     async def test_strangers_see_nothing(self) -> None:
         """Presence is for who shares a room; everybody sees their own."""
         with self.assertRaises(Forbidden):

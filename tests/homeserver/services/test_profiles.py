@@ -5,6 +5,7 @@ from attrs import evolve
 from homeserver.core.identifiers import UserID
 from homeserver.core.log import PROFILE, LogEntry
 from homeserver.core.malformed import Malformed
+from homeserver.core.profiles import Profile
 from homeserver.services.refusals import Forbidden, GuestsForbidden, NotFound, Unreachable
 from tests.accounts import Accounts
 from tests.databases import DatabaseCase, each_database
@@ -22,6 +23,32 @@ class ProfileTests(DatabaseCase):
         self.caller = await self.accounts.caller_of(await self.accounts.register("alice"))
         self.heard: list[LogEntry] = []
         self.database.subscribe(self.heard.extend)
+
+    async def test_who_shows_names_hears_of_them(self) -> None:
+        """With the whole profile; of nothing else, and not of what was so before."""
+        heard: list[tuple[UserID, Profile]] = []
+
+        async def listen(user_id: UserID, profile: Profile) -> None:
+            heard.append((user_id, profile))
+
+        self.profiles.listeners.append(listen)
+        for field, value in (
+            ("displayname", "Al"),
+            ("displayname", "Al"),
+            ("m.tz", "UTC"),
+            ("avatar_url", "mxc://a/b"),
+        ):
+            await self.profiles.set_field(self.caller, ALICE, field, value)
+        await self.profiles.delete_field(self.caller, ALICE, "displayname")
+
+        self.assertEqual(
+            [
+                {"displayname": "Al"},
+                {"displayname": "Al", "avatar_url": "mxc://a/b", "m.tz": "UTC"},
+                {"avatar_url": "mxc://a/b", "m.tz": "UTC"},
+            ],
+            [profile for _, profile in heard],
+        )
 
     async def test_what_is_set_is_shown(self) -> None:
         """Field by field and as a whole; a field may hold any JSON."""
