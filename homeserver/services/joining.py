@@ -65,10 +65,13 @@ class Joining:
             return
         try:
             authorizer = await self.authorizer(room, user_id)
-        except (UnableToAuthorizeJoin, UnableToGrantJoin):
+        except (UnableToAuthorizeJoin, UnableToGrantJoin) as refusal:
             # Somebody of another server may let the user in where nobody here may.
+            others = [server for server in [*via, *room.servers] if server != self.server]
+            if not others:
+                raise Forbidden("Nobody can tell that you are in a room whose members may join this one.") from refusal
             await self.timeline.member_guards.check(MemberChange(room_id, user_id, user_id, "join"))
-            await self.remote.join(user_id, room_id, [*via, *room.servers], content)
+            await self.remote.join(user_id, room_id, others, content)
             return
         if authorizer is not None:
             content["join_authorised_via_users_server"] = authorizer

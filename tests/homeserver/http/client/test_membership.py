@@ -129,6 +129,14 @@ class MembershipTests(RoomAPICase):
             self.assert_refused(403, "M_FORBIDDEN", refused)
             self.assertEqual(200, (await self.carol.join(room_id)).status)
 
+    async def test_a_condition_that_nobody_can_check_is_not_met(self) -> None:
+        """Where no other server is in the room that could.  Spec: client-server-api#restricted-rooms"""
+        for allow in ([{"type": "m.room_membership", "room_id": "!unknown:localhost"}], [{"type": "m.x"}, 5], "all"):
+            rules = {"join_rule": "restricted", "allow": allow}
+            room_id = await self.alice.create_room(initial_state=[{"type": "m.room.join_rules", "content": rules}])
+
+            self.assert_refused(403, "M_FORBIDDEN", await self.bob.join(room_id))
+
     async def test_forgetting(self) -> None:
         """Who has left may forget, and sees nothing of the room from then on."""
         room_id = await self.alice.create_room(preset="public_chat")
