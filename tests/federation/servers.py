@@ -7,17 +7,13 @@ servers can be cut.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import count
 from typing import Any, Final
 
-from attrs import define, field
 from twisted.internet import reactor
-from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import Clock
 
-from federation.core.paths import KEY_V2, target_of
 from federation.core.request_signing import Request, sign_request
 from federation.http.authenticator import ServerAuthenticator
 from federation.http.keys import KeyEndpoints
@@ -77,7 +73,6 @@ from homeserver.services.member_content import MemberContent
 from homeserver.services.memberships import Memberships
 from homeserver.services.outliers import Outliers
 from homeserver.services.own_members import OwnMembers
-from homeserver.services.ports import PeerFault, PeerUnreachable
 from homeserver.services.presence import PresenceBoard, PresenceSettings
 from homeserver.services.profiles import Profiles
 from homeserver.services.receipts import Receipts
@@ -97,6 +92,7 @@ from homeserver.store.users import NewAccount
 from tests.builders import START_MS, signing_key
 from tests.client import Client, Response, a_site
 from tests.databases import fresh_settings
+from tests.federation.network import Asked, Network, Wire
 from tests.waiting import until
 
 ONE, TWO, THREE = ServerName("one.example"), ServerName("two.example"), ServerName("three.example")
@@ -105,101 +101,6 @@ BOB, ERIN = UserID("@bob:two.example"), UserID("@erin:two.example")
 CAROL, FRANK = UserID("@carol:three.example"), UserID("@frank:three.example")
 PEOPLE: Final[Mapping[ServerName, Sequence[UserID]]] = {ONE: (ALICE, DAVE), TWO: (BOB, ERIN), THREE: (CAROL, FRANK)}
 SETTINGS = FederationSettings(retry=RetrySettings(min_seconds=1, max_seconds=8), catch_up_after_seconds=60)
-
-
-class TurningClock(Clock):
-    """Time passes when it is told to; what is to happen at once happens in the reactor's next turn."""
-
-    def callLater(self, delay: float, callable: Callable[..., object], *args: Any, **kw: Any) -> Any:
-        if delay <= 0:
-            return IReactorTime(reactor).callLater(0, callable, *args, **kw)
-        return super().callLater(delay, callable, *args, **kw)
-
-
-@define
-class Asked:
-    """A request that went from one server to another."""
-
-    origin: ServerName
-    destination: ServerName
-    method: str
-    target: str
-    body: Any = None
-
-
-@define(eq=False, slots=False)
-class Network:
-    """The servers, and the links between them that are cut; *asked*: every request that came through."""
-
-    clock: TurningClock = field(factory=TurningClock)
-    servers: "dict[ServerName, FederatedServer]" = field(factory=dict)
-    links_cut: set[frozenset[ServerName]] = field(factory=set)
-    asked: list[Asked] = field(factory=list)
-    twist: Callable[[Asked, Any], Any] | None = None
-    """What a server between the two would make of an answer."""
-
-    def __attrs_post_init__(self) -> None:
-        self.clock.advance(START_MS / 1000 + 1_000_000)
-
-    def cut(self, one: ServerName, other: ServerName) -> None:
-        self.links_cut.add(frozenset({one, other}))
-
-    def heal(self) -> None:
-        self.links_cut.clear()
-
-    async def ask(
-        self, origin: "FederatedServer", destination: ServerName, method: str, path: str, query: Any, body: object
-    ) -> JSONObject:
-        """What *destination* answers to the signed request.  Raises PeerUnreachable, PeerFault."""
-        server = self.servers.get(destination)
-        if server is None or frozenset({origin.name, destination}) in self.links_cut:
-            raise PeerUnreachable(destination, "the link is cut")
-        response = await origin.request(server, method, target_of(path, query or {}), body)
-        asked = self.asked[-1]
-        if response.status != 200:
-            answer = response.json
-            raise PeerFault(destination, response.status, answer.get("errcode", ""), answer)
-        answer = response.json if self.twist is None else self.twist(asked, response.json)
-        assert isinstance(answer, dict)
-        return answer
-
-
-@define(eq=False)
-class Wire:
-    """One server's way to the others.  Implements ``federation.services.ports.Peers``."""
-
-    network: Network
-    server: "FederatedServer"
-
-    async def fetch(self, destination: ServerName, path: str, query: Any = None, **_: Any) -> JSONObject:
-        return await self._ask(destination, "GET", path, query, None)
-
-    async def send(
-        self, destination: ServerName, method: str, path: str, body: object, *, query: Any = None, **_: Any
-    ) -> JSONObject:
-        return await self._ask(destination, method, path, query, body)
-
-    async def fetch_server_keys(self, server: ServerName) -> JSONObject:
-        peer = self.network.servers.get(server)
-        if peer is None:
-            raise PeerUnreachable(server, "nobody")
-        answer: JSONObject = (await peer.client.get(f"{KEY_V2}/server")).json
-        return answer
-
-    async def query_keys(self, notary: ServerName, wanted: Any) -> Sequence[JSONObject]:
-        raise PeerUnreachable(notary, "nobody is trusted")
-
-    async def _ask(self, destination: ServerName, method: str, path: str, query: Any, body: object) -> JSONObject:
-        destinations = self.server.destinations
-        if not destinations.may_try(destination):
-            raise PeerUnreachable(destination, "it did not answer lately")
-        try:
-            answer = await self.network.ask(self.server, destination, method, path, query, body)
-        except PeerUnreachable:
-            await destinations.failed(destination)
-            raise
-        await destinations.reached(destination)
-        return answer
 
 
 class FederatedServer:

@@ -13,7 +13,8 @@ from federation.services.handshakes import refusal_of
 from homeserver.core.identifiers import EventID, RoomID
 from homeserver.services.ports import PeerFault
 from homeserver.services.refusals import Forbidden, Misunderstood
-from tests.federation.servers import ALICE, BOB, CAROL, DAVE, ONE, THREE, TWO, Asked, Federation
+from tests.federation.network import Asked
+from tests.federation.servers import ALICE, BOB, CAROL, DAVE, ONE, THREE, TWO, Federation
 
 
 class EnteringTests(Federation, TestCase):
