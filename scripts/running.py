@@ -3,6 +3,7 @@
 import gc
 import signal
 import sys
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet import epollreactor
@@ -16,6 +17,7 @@ import structlog
 from attrs import define
 from twisted.internet import reactor as installed_reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ReactorNotRunning
 from twisted.python.failure import Failure
 
 from conf.reading import SettingsError
@@ -51,6 +53,7 @@ class Running:
     log_file: LogFile
     status: int = 0
     _server: Server | None = None
+    _starting: "Deferred[None] | None" = None
 
     def run(self) -> None:
         """Returns once everything has stopped."""
@@ -61,7 +64,7 @@ class Running:
         self.reactor.run()
 
     def _begin(self) -> None:
-        Deferred.fromCoroutine(self._start()).addErrback(self._failed)
+        self._starting = Deferred.fromCoroutine(self._start()).addErrback(self._failed)
 
     async def _start(self) -> None:
         self._server = await start(self.settings, self.reactor)
@@ -82,13 +85,17 @@ class Running:
         else:
             log.error("the server could not start", exception=failure.getTraceback())
             click.echo(f"Folkmoot cannot start, by a mistake of its own:\n{failure.getTraceback()}", err=True)
-        self.reactor.stop()
+        with suppress(ReactorNotRunning):
+            self.reactor.stop()
 
     def _end(self) -> "Deferred[None] | None":
-        if self._server is None:
-            return None
-        log.info("stopping")
-        return Deferred.fromCoroutine(self._server.stop())
+        # Told to stop while it starts, it stops once it has started: half of it cannot be closed.
+        return self._starting and self._starting.addCallback(lambda _: Deferred.fromCoroutine(self._stop()))
+
+    async def _stop(self) -> None:
+        if self._server is not None:
+            log.info("stopping")
+            await self._server.stop()
 
     def _reload(self) -> None:
         try:

@@ -11,6 +11,25 @@ from unittest import TestCase
 
 from scripts.laboratory.processes import PATIENCE_SECONDS, free_port
 
+TOLD_TOO_SOON = """
+import os, signal
+from twisted.internet.task import deferLater
+from scripts import running
+from scripts.main import main
+
+start_server = running.start
+
+async def start(settings, reactor):
+    server = await start_server(settings, reactor)
+    os.kill(os.getpid(), signal.SIGTERM)
+    for turn in range(3):
+        await deferLater(reactor, 0)
+    return server
+
+running.start = start
+main(["serve"])
+"""
+
 
 class RunTests(TestCase):
     def setUp(self) -> None:
@@ -19,10 +38,10 @@ class RunTests(TestCase):
         self.folder = Path(folder.name)
         self.port = free_port()
 
-    def start(self, **environment: str) -> "subprocess.Popen[str]":
-        """The server in a folder of its own; its first words have been read."""
+    def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
+        """The server in a folder of its own, or what Python is told otherwise."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "scripts.main", "serve"],
+            [sys.executable, *(arguments or ("-m", "scripts.main", "serve"))],
             cwd=self.folder,
             env={
                 **os.environ,
@@ -53,6 +72,13 @@ class RunTests(TestCase):
                 self.assertEqual((f"http://127.0.0.1:{self.port}", 200), (address, status))
                 self.assertEqual((0, ""), (process.returncode, errors))
         self.assertIn('"event":"stopping"', (self.folder / "server.log").read_text())
+
+    def test_it_stops_when_told_while_it_starts(self) -> None:
+        """It starts to its end and stops then, with a good status: nothing is left that keeps the process."""
+        process = self.start("-c", TOLD_TOO_SOON, FOLKMOOT__LOGGING="{level: warning}")
+        _, errors = process.communicate(timeout=PATIENCE_SECONDS)
+
+        self.assertEqual((0, ""), (process.returncode, errors))
 
     def test_what_keeps_it_from_starting_is_said_in_a_sentence(self) -> None:
         """Without a traceback, and with a status that says so."""
