@@ -25,6 +25,7 @@ from zlib import crc32
 
 from attrs import define, field
 
+_HASHES: Final = "hash(("
 _CLASS_NUMBER: Final = re.compile(r"(?<=hash\(\(\n)( +)-?\d+(?=,\n)")
 FILE: Final = Path(cache_from_source(__file__)).with_suffix(".generated")
 
@@ -53,7 +54,8 @@ class GeneratedCode:
         """As the function of that name that comes with Python."""
         if others or mode != "exec" or not isinstance(source, str):
             return builtins.compile(source, filename, mode, *others)
-        source = _CLASS_NUMBER.sub(rf"\g<1>{crc32(filename.encode())}", source)
+        if _HASHES in source:
+            source = _CLASS_NUMBER.sub(lambda found: f"{found[1]}{crc32(filename.encode())}", source)
         digest = blake2b(f"{filename}\0{source}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
         self._used.add(digest)
         code = self._kept.get(digest) or self._compiled.get(digest)
