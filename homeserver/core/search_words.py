@@ -76,6 +76,19 @@ def words_sought(term: str) -> tuple[Sought, ...]:
     return tuple(found)
 
 
+def closeness(sought: Iterable[Sought], text: str) -> float:
+    """How much of *text* is what was *sought*: from 0 to 1, where it is nothing else."""
+    words = list(words_of_text(text))
+    whole, beginnings = set[str](), list[str]()
+    for each in sought:
+        if each.is_prefix:
+            beginnings += each.words
+        else:
+            whole.update(each.words)
+    starts = tuple(beginnings)
+    return sum(word in whole or word.startswith(starts) for word in words) / len(words) if words else 0.0
+
+
 def surfaces(term: str, texts: Iterable[str]) -> list[str]:
     """How *term* and *texts* write the words that were looked for: what a client highlights."""
     found = dict.fromkeys(match[0] for match in _pattern().finditer(term[:TERM_LENGTH_MAX]))

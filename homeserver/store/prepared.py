@@ -29,10 +29,15 @@ IN_MAX = 512
 class Prepared:
     """One statement; its variables are ``bindparam``s, given by name at each call."""
 
-    __slots__ = ("_build", "_forms", "_tables")
+    __slots__ = ("_build", "_forms", "_planned_each_time", "_tables")
 
-    def __init__(self, statement: Executable | Callable[[str], Executable]) -> None:
-        """*statement*, or what builds it for ``"sqlite"`` and ``"postgresql"`` where the two differ."""
+    def __init__(self, statement: Executable | Callable[[str], Executable], *, planned_each_time: bool = False) -> None:
+        """
+        *statement*, or what builds it for ``"sqlite"`` and ``"postgresql"`` where the two differ.
+
+        *planned_each_time*: how it is best done depends on what is looked for, so that PostgreSQL must not remember it.
+        """
+        self._planned_each_time = planned_each_time
         self._build: Callable[[str], Executable] = (
             (lambda _: statement) if isinstance(statement, Executable) else statement
         )
@@ -77,7 +82,7 @@ class Prepared:
             form = self._forms[name] = form_of(self._build(name), name)
         driver: Any = tx.connection.dbapi_connection
         cursor = driver.cursor()
-        if form.server is None:
+        if form.server is None or self._planned_each_time:
             cursor.execute(form.sql, form.values(params))
         else:
             driver.remembered.execute(cursor, form, form.server, params)

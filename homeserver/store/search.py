@@ -16,8 +16,9 @@ from homeserver.core.log import EVENT, STORED, Position
 from homeserver.core.search_words import WORDS_VERSION, words_of_text
 from homeserver.core.searchable import SEARCHABLE_TYPES, SearchText, search_text
 from homeserver.store.prepared import Insertion, Prepared, PreparedIn, Row, upsert
+from homeserver.store.schema.accounts import cursors
 from homeserver.store.schema.events import events as e
-from homeserver.store.schema.log import log
+from homeserver.store.schema.log import log, log_head
 from homeserver.store.schema.search import search_documents as d
 from homeserver.store.schema.search import search_upkeep as u
 from homeserver.store.search_dialects import dialect_of
@@ -35,6 +36,16 @@ class Document:
     key: int
     origin_server_ts: int
     words: tuple[str, ...]
+
+
+@frozen
+class Standing:
+    """How far the index is: the *head* of the log, and up to where it is worked in; None: nothing ever was."""
+
+    head: Position
+    position: Position | None
+    newest: int
+    """The greatest nid of what is found; 0: nothing is."""
 
 
 @frozen
@@ -68,9 +79,15 @@ _INSERT = Insertion(d)
 _DELETE = Prepared(delete(d).where(d.c.nid == bindparam("which")))
 _SOME = Prepared(select(d.c.nid).order_by(d.c.nid).limit(bindparam("limit")))
 _UPTO = Prepared(delete(d).where(d.c.nid <= bindparam("last")))
-_NEWEST = Prepared(select(func.max(d.c.nid)))
 _TEXTS = PreparedIn(
     lambda nids: select(*_COLUMNS, d.c.room_nid).select_from(d.join(e, e.c.nid == d.c.nid)).where(d.c.nid.in_(nids))
+)
+_STANDING = Prepared(
+    select(
+        select(log_head.c.position).scalar_subquery(),
+        select(cursors.c.position).where(cursors.c.consumer == bindparam("consumer")).scalar_subquery(),
+        select(func.max(d.c.nid)).scalar_subquery(),
+    )
 )
 _COUNT = Prepared(select(func.count()).select_from(d))
 _UPKEEP = Prepared(select(u.c.version, u.c.erased))
@@ -147,9 +164,11 @@ def upkeep(tx: Connection) -> tuple[str, int]:
     return (WORDS_VERSION, 0) if row is None else (row[0], row[1])
 
 
-def newest(tx: Connection) -> int:
-    """The greatest nid of what is found; 0: nothing is."""
-    return _NEWEST.scalar(tx) or 0
+def standing(tx: Connection, consumer: str) -> Standing:
+    """How far the index is, which *consumer* of the log fills."""
+    row = _STANDING.first(tx, consumer=consumer)
+    assert row is not None, "a row of three queries is always there"
+    return Standing(Position(row[0]), None if row[1] is None else Position(row[1]), row[2] or 0)
 
 
 def count(tx: Connection) -> int:

@@ -5,10 +5,22 @@ Both are given the words as ``core.search_words`` cuts them, and look for phrase
 room of a text is in the index too, so that a search in a few rooms reads of a frequent word no more than these have.
 """
 
-from collections.abc import Collection, Iterable, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any, Final, Protocol, TypeAlias
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Select, bindparam, cast, func, insert, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    bindparam,
+    cast,
+    func,
+    insert,
+    null,
+    select,
+)
 from sqlalchemy import literal_column as literally
 from sqlalchemy.types import UserDefinedType
 
@@ -26,6 +38,10 @@ POSITION_MAX: Final = 16_383
 """PostgreSQL counts no farther."""
 
 
+Filters: TypeAlias = Callable[[Select[Any], FromClause], Select[Any]]
+"""What narrows a select down to what is wanted, given from what it selects, the documents among it."""
+
+
 class Dialect(Protocol):
     """How one database finds words."""
 
@@ -41,8 +57,11 @@ class Dialect(Protocol):
     def rewrite(self, tx: Write, *, begin: bool) -> bool:
         """A step of writing the index anew is done; whether there is more."""
 
-    def matching(self) -> Select[Any]:
-        """``nid`` and ``rank`` of the newest ``scanned`` texts up to ``newest`` that match ``query``."""
+    def matching(self, filters: Filters, *, by_rank: bool) -> Select[Any]:
+        """
+        ``nid``, ``room_nid``, ``origin_server_ts`` and ``rank`` of the newest ``scanned`` texts up to ``newest`` that
+        match ``query`` and pass *filters*; the rank is NULL unless *by_rank*.
+        """
 
     def query(self, sought: Iterable[Sought], room_nids: Collection[int]) -> dict[str, str]:
         """The parameters of ``matching`` that say what is looked for, and where."""
@@ -81,10 +100,10 @@ class _Sqlite:
         # As FTS5's manual says it: less than two rows were changed when there was nothing to do.
         return bool(self._CHANGES.scalar(tx.connection) - before >= 2)
 
-    def matching(self) -> Select[Any]:
+    def matching(self, filters: Filters, *, by_rank: bool) -> Select[Any]:
         # The column of the room weighs nothing.
-        rank = -func.bm25(literally("search_words"), 0.0, 1.0)
-        return (
+        rank: ColumnElement[Any] = -func.bm25(literally("search_words"), 0.0, 1.0) if by_rank else null()
+        m = (
             select(literally("search_words.rowid").label("nid"), rank.label("rank"))
             .select_from(w)
             .where(
@@ -92,7 +111,14 @@ class _Sqlite:
                 literally("search_words.rowid") <= bindparam("newest"),
             )
             .order_by(literally("search_words.rowid").desc())
-            .limit(bindparam("scanned"))
+            .limit(bindparam("matched"))
+            .subquery("matching")
+        )
+        # No order here: SQLite takes one match after the other as they come, the newest first, until it has enough;
+        # asked to sort them it would take them all.
+        return filters(
+            select(m.c.nid, d.c.room_nid, d.c.origin_server_ts, m.c.rank).limit(bindparam("scanned")),
+            m.join(d, d.c.nid == m.c.nid),
         )
 
     def query(self, sought: Iterable[Sought], room_nids: Collection[int]) -> dict[str, str]:
@@ -142,16 +168,21 @@ class _Postgresql:
         """Whatever is deleted is gone with the next vacuum."""
         return False
 
-    def matching(self) -> Select[Any]:
+    def matching(self, filters: Filters, *, by_rank: bool) -> Select[Any]:
         query: ColumnElement[Any] = cast(bindparam("query"), _TSQuery())
-        wanted: ColumnElement[Any] = cast(bindparam("ranked_by"), _TSQuery())
-        # 1: what is longer is less about each of its words.
-        return (
-            select(d.c.nid.label("nid"), func.ts_rank(d.c.words, wanted, 1).label("rank"))
+        columns = (d.c.nid, d.c.room_nid, d.c.origin_server_ts)
+        newest = filters(
+            select(*columns, *([d.c.words] if by_rank else []))
             .where(d.c.words.op("@@")(query), d.c.nid <= bindparam("newest"))
             .order_by(d.c.nid.desc())
-            .limit(bindparam("scanned"))
-        )
+            .limit(bindparam("scanned")),
+            d,
+        ).subquery("newest")
+        rank: ColumnElement[Any] = null()
+        if by_rank:
+            # 1: what is longer is less about each of its words.
+            rank = func.ts_rank(newest.c.words, cast(bindparam("ranked_by"), _TSQuery()), 1)
+        return select(newest.c.nid, newest.c.room_nid, newest.c.origin_server_ts, rank.label("rank"))
 
     def query(self, sought: Iterable[Sought], room_nids: Collection[int]) -> dict[str, str]:
         words = " & ".join(

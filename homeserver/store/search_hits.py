@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any, Final
 
 from attrs import frozen
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, FromClause, Select, bindparam, func, select
 
 from homeserver.core.canonical import encode_json
 from homeserver.core.identifiers import UserID
@@ -16,8 +16,12 @@ from homeserver.store.schema.rooms import room_summaries
 from homeserver.store.schema.search import search_documents as d
 from homeserver.store.search_dialects import dialect_named, dialect_of
 
-SCANNED_MAX: Final = 100_000
-"""Of a word that is more frequent only the newest texts are looked at."""
+COUNTED_MAX: Final = 1_000
+"""So many more than are asked for are counted, so that a search for a frequent word ends early."""
+RANKED_MAX: Final = 5_000
+"""Of more texts that match only the newest are compared."""
+MATCHED_MAX: Final = 100_000
+"""Of a word that is more frequent, only the newest texts are looked at for any that pass the filter."""
 
 
 @frozen
@@ -44,12 +48,13 @@ class Hit:
     nid: int
     room_nid: int
     sender: UserID
-    rank: float
+    rank: float | None
+    """How close the match is; None where nobody asked."""
 
 
 @frozen
 class Hits:
-    """The first of what matches, and how many there are."""
+    """The first of what matches, and how many there are, as far as anybody counted."""
 
     first: Sequence[Hit]
     total: int
@@ -59,21 +64,22 @@ class Hits:
 def _statement(*, by_rank: bool, senders: bool) -> Prepared:
     def build(name: str) -> Any:
         dialect = dialect_named(name)
-        m = dialect.matching().subquery("matching")
-        wanted = [
-            d.c.room_nid.in_(dialect.among("rooms", numbers=True)),
-            d.c.key.bitwise_and(bindparam("keys")) != 0,
-        ]
-        joined = m.join(d, d.c.nid == m.c.nid)
-        if senders:
-            joined = joined.join(e, e.c.nid == d.c.nid)
-            wanted.append(e.c.sender.in_(dialect.among("senders", numbers=False)))
+
+        def narrowed(query: Select[Any], source: FromClause) -> Select[Any]:
+            query = query.where(
+                d.c.room_nid.in_(dialect.among("rooms", numbers=True)),
+                d.c.key.bitwise_and(bindparam("keys")) != 0,
+            )
+            if not senders:
+                return query.select_from(source)
+            of_senders = e.c.sender.in_(dialect.among("senders", numbers=False))
+            return query.select_from(source.join(e, e.c.nid == d.c.nid)).where(of_senders)
+
+        m = dialect.matching(narrowed, by_rank=by_rank).subquery("matches")
         order = [m.c.rank.desc()] if by_rank else []
         found = (
-            select(d.c.nid, d.c.room_nid, d.c.origin_server_ts, m.c.rank, func.count().over().label("total"))
-            .select_from(joined)
-            .where(*wanted)
-            .order_by(*order, d.c.origin_server_ts.desc(), d.c.nid.desc())
+            select(m, func.count().over().label("total"))
+            .order_by(*order, m.c.origin_server_ts.desc(), m.c.nid.desc())
             .limit(bindparam("limit"))
             .subquery("found")
         )
@@ -84,7 +90,8 @@ def _statement(*, by_rank: bool, senders: bool) -> Prepared:
             .order_by(*order, found.c.origin_server_ts.desc(), found.c.nid.desc())
         )
 
-    return Prepared(build)
+    # Frequent words are looked for backwards from the newest text, others in the index.
+    return Prepared(build, planned_each_time=True)
 
 
 _ENCRYPTED = PreparedIn(
@@ -94,17 +101,23 @@ _ENCRYPTED = PreparedIn(
 )
 
 
+def unencrypted(tx: Connection, room_nids: Collection[int]) -> list[int]:
+    """Those of the rooms in which anything can be found.  Spec: client-server-api#room_events"""
+    encrypted = {row[0] for row in _ENCRYPTED.all(tx, room_nids)}
+    return [nid for nid in room_nids if nid not in encrypted]
+
+
 def hits(tx: Connection, query: SearchQuery) -> Hits:
-    """What matches *query*, but for texts of rooms that are encrypted.  Spec: client-server-api#room_events"""
-    encrypted = {row[0] for row in _ENCRYPTED.all(tx, query.room_nids)}
-    rooms = [nid for nid in query.room_nids if nid not in encrypted]
-    if not rooms or not query.sought or (query.senders is not None and not query.senders):
+    """What matches *query*."""
+    if not query.room_nids or not query.sought or (query.senders is not None and not query.senders):
         return Hits((), 0)
     params: dict[str, Any] = {
-        **dialect_of(tx).query(query.sought, rooms),
+        **dialect_of(tx).query(query.sought, query.room_nids),
         "newest": query.newest,
-        "scanned": SCANNED_MAX,
-        "rooms": _listed(rooms),
+        # More than the limit, or nobody would know that there is more.
+        "scanned": RANKED_MAX if query.by_rank else query.limit + COUNTED_MAX,
+        "matched": MATCHED_MAX,
+        "rooms": _listed(query.room_nids),
         "keys": query.keys,
         "limit": query.limit,
     }

@@ -63,18 +63,22 @@ class SearchIndexing:
         if self.settings.enabled and any(entry.kind in FOLLOWED for entry in entries):
             self.rounds.plan()
 
-    async def catch_up(self) -> None:
-        """All that was written before is found; but not all of it where the index is far behind."""
-        head = await self.database.read(log.head)
+    async def catch_up(self) -> int:
+        """
+        All that was written before is found; but not all of it where the index is far behind.
+
+        The greatest nid of what is found.
+        """
+        standing = await self.database.read(search.standing, CONSUMER)
+        head = standing.head
         while True:
-            position = await self.database.read(cursors.position_of, CONSUMER)
+            position = standing.position
             if position is None:
                 position = await self.database.write(_enter)
-            if position < BEGINNING or head - position > WAITED_FOR_MAX:
-                return
-            if position >= head:
-                return
+            if position < BEGINNING or head - position > WAITED_FOR_MAX or position >= head:
+                return standing.newest
             await self._step(position, head)
+            standing = await self.database.read(search.standing, CONSUMER)
 
     async def keep_up(self) -> bool:
         """The same to the end, with all that has to be done before and after; False: that is another process's work."""

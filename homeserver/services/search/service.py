@@ -17,12 +17,13 @@ from homeserver.core.canonical import JSON, JSONObject
 from homeserver.core.filters import EVERYTHING, EventFilter
 from homeserver.core.identifiers import EventID, RoomID, UserID
 from homeserver.core.search_tokens import GroupKey, SearchToken
-from homeserver.core.search_words import Sought, surfaces, words_sought
+from homeserver.core.search_words import Sought, closeness, surfaces, words_sought
 from homeserver.core.searchable import EVERY_KEY, SearchKey, SearchText, search_text
 from homeserver.core.timeline import TimelineEvent
 from homeserver.services.aggregations import Aggregations
 from homeserver.services.callers import Caller
 from homeserver.services.clock import Clock
+from homeserver.services.erased_users import VeiledEvent
 from homeserver.services.ignored_users import IgnoredUsers
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.memberships import Memberships
@@ -34,9 +35,9 @@ from homeserver.services.search.indexing import SearchIndexing
 from homeserver.services.shown_events import ShownEvents
 from homeserver.services.sync.pacing import Pace, batched
 from homeserver.services.visible_history import Seen
-from homeserver.store import relations, search, windows
+from homeserver.store import relations, windows
 from homeserver.store.database import Database
-from homeserver.store.search_hits import Hit, Hits, SearchQuery, hits
+from homeserver.store.search_hits import Hit, Hits, SearchQuery, hits, unencrypted
 
 LIMIT_DEFAULT: Final = 10
 LIMIT_MAX: Final = 100
@@ -152,15 +153,15 @@ class Search:
         token = request.token
         part = NOTHING
         if sought:
-            await self.indexing.catch_up()
+            newest = await self.indexing.catch_up()
             if token is None:
-                token = SearchToken(await self.database.read(search.newest), 0)
+                token = SearchToken(newest, 0)
             part = await self._part(caller, request, sought, token)
         answer: JSONObject = {
             # What the reader may not see does not count: that there is something would tell what was said.
             "count": part.hits.total - part.hidden,
             "highlights": list[JSON](surfaces(request.term, [result.text for result in part.found])) if sought else [],
-            "results": await self._shown(request, part.found),
+            "results": await self._shown(request, sought, part.found),
         }
         if request.include_state:
             rooms = dict.fromkeys(result.view.room_id for result in part.found)
@@ -176,7 +177,8 @@ class Search:
     ) -> _Part:
         ignored = await self.ignored.of(caller.user_id)
         looking = _Looking(caller, request, await self._rooms(caller, request.wanted, token), ignored)
-        found = await self.database.scan(hits, _query(request, sought, token, looking.rooms))
+        rooms = await self.database.read(unencrypted, looking.rooms)
+        found = await self.database.scan(hits, _query(request, sought, token, rooms))
         limit = max(1, request.wanted.limit_within(LIMIT_DEFAULT, LIMIT_MAX))
         results: list[_Result] = []
         upto, hidden, pace = token.offset, 0, Pace(self.clock)
@@ -252,7 +254,8 @@ class Search:
             and entry.redacted_by is None
         }
         placed = sorted(here.values(), key=lambda entry: entry.ordering or 0)
-        return {seen[0].event_id: seen for seen in await self.views.seen(view, placed)}
+        seen = await self.views.seen(view, placed)
+        return {pair[0].event_id: pair for pair in seen if not isinstance(pair[0], VeiledEvent)}
 
     async def _admitted(self, looking: _Looking, view: RoomView, events: Sequence[TimelineEvent]) -> set[EventID]:
         """Those that the filter wants, and the user."""
@@ -275,24 +278,33 @@ class Search:
                 looking.views[room_id] = None
         return looking.views[room_id]
 
-    async def _shown(self, request: SearchRequest, found: Sequence[_Result]) -> list[JSON]:
-        pace = Pace(self.clock)
-        contexts: dict[int, Surroundings] = {}
-        if request.context is not None:
-            before, after = min(request.context.before, CONTEXT_MAX), min(request.context.after, CONTEXT_MAX)
-            for result in found:
-                await pace.step()
-                # A search of many rooms would otherwise have other servers asked for each.
-                around = await self.messages.around(result.view, result.event, before, after, backfills=0)
-                contexts[result.hit.nid] = around
+    async def _shown(self, request: SearchRequest, sought: Sequence[Sought], found: Sequence[_Result]) -> list[JSON]:
+        contexts = {} if request.context is None else await self._contexts(request.context, found)
         copies = await self._copies(found, contexts)
         shown: list[JSON] = []
         for result in found:
-            one: JSONObject = {"rank": result.hit.rank, "result": copies[result.event.event_id]}
+            rank = closeness(sought, result.text) if result.hit.rank is None else result.hit.rank
+            one: JSONObject = {"rank": rank, "result": copies[result.event.event_id]}
             if request.context is not None:
                 one["context"] = await self._context(request.context, result, contexts[result.hit.nid], copies)
             shown.append(one)
         return shown
+
+    async def _contexts(self, wanted: ContextRequest, found: Sequence[_Result]) -> dict[int, Surroundings]:
+        """{event nid: what surrounds the result}; each room's are read together."""
+        before, after = min(wanted.before, CONTEXT_MAX), min(wanted.after, CONTEXT_MAX)
+        by_room: dict[RoomID, list[_Result]] = {}
+        for result in found:
+            by_room.setdefault(result.view.room_id, []).append(result)
+        contexts: dict[int, Surroundings] = {}
+        pace = Pace(self.clock)
+        for results in by_room.values():
+            for some in batched(results, LOOKED_AT_ONCE):
+                await pace.step()
+                events = [result.event for result in some]
+                around = await self.messages.around_each(some[0].view, events, before, after)
+                contexts.update((event.nid, around[event.event_id]) for event in events)
+        return contexts
 
     async def _copies(self, found: Sequence[_Result], contexts: Mapping[int, Surroundings]) -> dict[EventID, JSON]:
         """{event ID: as its reader gets it} of all that is told of the results; each room's together."""
