@@ -140,11 +140,18 @@ class EdgeChannel(HTTPChannel):
     def send(self, data: bytes) -> None:
         """As much as the connection takes is sent now, and the rest as soon as it takes more."""
         transport = cast(ITransport, self.transport)
-        transport.write(data)
         # Otherwise the reactor would have to find out first that the connection takes something.  Whether it is broken
         # or about to end is left to the reactor: it hears that from its own call alone.
-        if isinstance(transport, tcp.Connection) and not transport.disconnecting:
-            transport.doWrite()
+        if isinstance(transport, tcp.Connection) and transport.connected and not _has_to_wait(transport):
+            sent = transport.writeSomeData(data)
+            data = data[sent:] if isinstance(sent, int) else data
+        if data:
+            transport.write(data)
+
+
+def _has_to_wait(transport: tcp.Connection) -> bool:
+    """Whether something else is to be sent before, or nothing any more; Twisted has no public name for all of it."""
+    return bool(transport.disconnecting or transport.dataBuffer or transport._tempDataBuffer)
 
 
 class EdgeSite(HTTPFactory):

@@ -13,9 +13,10 @@ from homeserver.core.account_data import PUSH_RULES, SERVER_MANAGED
 from homeserver.core.canonical import JSONObject, encode_json
 from homeserver.core.identifiers import RoomID, UserID
 from homeserver.core.log import ACCOUNT_DATA
+from homeserver.services.ignored_users import IGNORED_USER_LIST
 from homeserver.services.push_rules import PushRuleBook
 from homeserver.services.refusals import NotFound, ServerManaged, TooLarge
-from homeserver.store import account_data
+from homeserver.store import account_data, unread
 from homeserver.store.database import Database
 from homeserver.store.write import Write
 
@@ -76,9 +77,17 @@ def write_account_data(tx: Write, user_id: UserID, room_id: str, type_: str, con
     """
     position = tx.log(ACCOUNT_DATA, user_id)
     account_data.replace(tx, user_id, room_id, type_, content, position)
+    _count_anew(tx, user_id, room_id, type_)
 
 
 def delete_account_data(tx: Write, user_id: UserID, room_id: str, type_: str) -> None:
     """There is no such content; if there was, all of the user's clients hear of it."""
     if account_data.content(tx.connection, user_id, room_id, type_) is not None:
         account_data.replace(tx, user_id, room_id, type_, None, tx.log(ACCOUNT_DATA, user_id))
+        _count_anew(tx, user_id, room_id, type_)
+
+
+def _count_anew(tx: Write, user_id: UserID, room_id: str, type_: str) -> None:
+    """Whoever ignores others than before has other messages to read."""
+    if room_id == GLOBAL and type_ == IGNORED_USER_LIST:
+        unread.delete_of_user(tx, user_id)

@@ -17,7 +17,7 @@ from homeserver.core.push_rules.changes import UNCHANGED, PushRules, parse_push_
 from homeserver.core.push_rules.evaluation import CompiledRules, compile_rules
 from homeserver.core.push_rules.rules import PROPOSED_KIND, PushRule, RuleKind
 from homeserver.services.refusals import NotFound
-from homeserver.store import push_rules
+from homeserver.store import push_rules, unread
 from homeserver.store.database import Database
 from homeserver.store.write import Write
 
@@ -150,3 +150,5 @@ def write_push_rules(tx: Write, user_id: UserID, change: Change) -> None:
     if after != before:
         position = tx.log(PUSH_RULES, user_id)
         push_rules.replace(tx, user_id, encode_json(after.to_json()).decode(), position)
+        # Other events notify the user now.
+        unread.delete_of_user(tx, user_id)

@@ -17,7 +17,7 @@ from typing import Final
 from attrs import define, evolve, field, frozen
 
 from homeserver.core.identifiers import EventID, RoomID, UserID
-from homeserver.core.log import RECEIPT, REDACTED, THREAD_SUBSCRIPTION, LogEntry, Position
+from homeserver.core.log import PUSH_RULES, RECEIPT, REDACTED, THREAD_SUBSCRIPTION, LogEntry, Position
 from homeserver.core.push_rules.conditions import RuleReader
 from homeserver.core.push_rules.evaluation import CompiledRules
 from homeserver.core.receipts import READ_TYPES, ReadUpTo, read_up_to
@@ -46,6 +46,7 @@ PAGE: Final = 50
 """Events that are read at once when many are counted: a tenth of a millisecond each."""
 TALLIES_MAX: Final = 200_000
 MOVED_MAX: Final = 100_000
+PURGES_MAX: Final = 10_000
 REDACTION: Final = "m.room.redaction"
 
 
@@ -68,13 +69,16 @@ class UnreadCounts:
     _forgotten: int = field(init=False, default=0)
     """Counts tallies that are not right any more."""
     _redactions: int = field(init=False, default=0)
+    _purges: dict[int, int] = field(init=False, factory=dict)
+    """By the room's nid, how often some of it was purged."""
 
     async def of(self, row: Membership, upto: Position) -> Unread:
         """What the joined user of *row* has not read of the room, as it is after *upto*."""
         key = (row.user_id, row.room_nid)
-        tally = await self._current(key, row, upto)
+        held = await self._current(key, row, upto)
+        tally = held.tally
         if tally.upto < ordering_at(upto):
-            tally = await self._counted(key, row, tally, upto)
+            tally = await self._counted(key, row, held.reader, tally, upto)
         return tally.unread
 
     def at_hand(self, row: Membership, upto: Position) -> Unread | None:
@@ -85,12 +89,9 @@ class UnreadCounts:
             return None
         tally, end = held.tally, ordering_at(upto)
         if tally.upto < end:
-            reader = held.reader
             window = self.recent.at_hand(Stretch(row.room_nid, row.room_id, tally.upto, end, KEPT))
-            if window is None or reader is None or not self._is_up_to_date(reader):
-                return None
             counts = dict(tally.counts)
-            if not all(self._take(reader, tally.read, counts, event) for event in window.events):
+            if window is None or not all(self._take(held.reader, tally.read, counts, each) for each in window.events):
                 return None
             tally = held.tally = self.keeping.consider(key, tally.counted(end, counts, len(window.events)))
         self._held.move_to_end(key)
@@ -98,8 +99,8 @@ class UnreadCounts:
 
     async def has_read(self, row: Membership, thread_id: str, ordering: Ordering, upto: Position) -> bool:
         """Whether a receipt of the joined user of *row* covers the event there, or it came before the user did."""
-        tally = await self._current((row.user_id, row.room_nid), row, upto)
-        return tally.read.covers(thread_id, ordering)
+        held = await self._current((row.user_id, row.room_nid), row, upto)
+        return held.tally.read.covers(thread_id, ordering)
 
     def follow(self, entries: Sequence[LogEntry]) -> None:
         """Receipts of local users that moved are read anew."""
@@ -118,37 +119,53 @@ class UnreadCounts:
             elif entry.kind == REDACTED:
                 # It may be the name that a reader is called by.
                 self._redactions += 1
+            elif entry.kind == PUSH_RULES:
+                self.keeping.forget_user(UserID(entry.subject))
 
-    async def _current(self, key: Key, row: Membership, upto: Position) -> Tally:
-        """The tally, which knows of the user's newest receipts."""
+    def forget_messages(self, room_id: RoomID, room_nid: int) -> None:
+        """What is gone from the room counts no more."""
+        if len(self._purges) >= PURGES_MAX:
+            self._purges.clear()
+            self._held.clear()
+        self._purges[room_nid] = self._purges.get(room_nid, 0) + 1
+        self._forgotten += 1
+        self.keeping.forget_room(room_id, room_nid)
+
+    async def _current(self, key: Key, row: Membership, upto: Position) -> "_Held":
+        """The tally, which knows of the user's newest receipts and was counted by the rules that they have now."""
         held = self._held.get(key)
         if held is not None and self._is_good(held, row):
             self._held.move_to_end(key)
-            return held.tally
-        tally = None if held is None else held.tally
+            return held
+        purges = self._purges.get(row.room_nid, 0)
+        reader = await self._reader(row)
+        known = None if held is None or held.purges != purges else held.tally
         # Before the read: what moves from here on is seen the next time.
         self._moved.discard((row.room_id, user_mark(row.user_id)))
         state = await self.database.read(reading.of_user_in, row.user_id, row.room_nid, upto)
         marks = _marks(state.receipts)
         since = ordering_at(state.joined_since if state.joined_since is not None else row.position)
         read = read_up_to(marks, since)
-        if tally is None:
+        if held is None or known is None:
             tally = _put_down(state.counts, Tally(marks, read, row.position, read.everywhere, {}))
         else:
-            tally = tally.reread(marks, read, row.position)
-        self._keep(key, tally, None)
-        return tally
+            tally = known.reread(marks, read, row.position)
+            if not reader.judges_like(held.reader):
+                tally = tally.restarted()
+        return self._keep(key, _Held(tally, reader, purges))
 
     def _is_good(self, held: "_Held", row: Membership) -> bool:
-        """Whether the user's receipts and membership are still those that the tally knows of."""
-        return held.tally.row_position == row.position and not (
-            self._moved and (row.room_id, user_mark(row.user_id)) in self._moved
+        """Whether the user's receipts and membership are those that the tally knows of, and they those it is for."""
+        return (
+            held.tally.row_position == row.position
+            and not (self._moved and (row.room_id, user_mark(row.user_id)) in self._moved)
+            and self._is_up_to_date(held.reader)
+            and held.purges == self._purges.get(row.room_nid, 0)
         )
 
-    async def _counted(self, key: Key, row: Membership, tally: Tally, upto: Position) -> Tally:
+    async def _counted(self, key: Key, row: Membership, reader: "_Reader", tally: Tally, upto: Position) -> Tally:
         """The tally up to *upto*."""
-        end, forgotten = ordering_at(upto), self._forgotten
-        reader = await self._reader(row)
+        end, forgotten, purges = ordering_at(upto), self._forgotten, self._purges.get(row.room_nid, 0)
         window = await self.recent.latest(Stretch(row.room_nid, row.room_id, tally.upto, end, KEPT))
         if window.limited:
             counts, looked = await self._long_walk(row, reader, tally, upto)
@@ -157,7 +174,7 @@ class UnreadCounts:
             counts = await self._walk(row, reader, tally, window.events, upto) if looked else tally.counts
         if counts is None:
             # Something that was counted is no more.
-            return await self._counted(key, row, tally.restarted(), upto)
+            return await self._counted(key, row, reader, tally.restarted(), upto)
         after = tally.counted(end, counts, looked)
         if forgotten != self._forgotten:
             return after
@@ -165,14 +182,15 @@ class UnreadCounts:
         known = self._held.get(key)
         # Another request of the user's may have come further meanwhile.
         if known is None or known.tally.upto <= after.upto:
-            self._keep(key, after, reader)
+            self._keep(key, _Held(after, reader, purges))
         return after
 
-    def _keep(self, key: Key, tally: Tally, reader: "_Reader | None") -> None:
-        self._held[key] = _Held(tally, reader)
+    def _keep(self, key: Key, held: "_Held") -> "_Held":
+        self._held[key] = held
         self._held.move_to_end(key)
         while len(self._held) > TALLIES_MAX:
             self._held.popitem(last=False)
+        return held
 
     async def _long_walk(
         self, row: Membership, reader: "_Reader", tally: Tally, upto: Position
@@ -230,9 +248,7 @@ class UnreadCounts:
         return True
 
     async def _reader(self, row: Membership) -> "_Reader":
-        held, redactions = self._held.get((row.user_id, row.room_nid)), self._redactions
-        if held is not None and held.reader is not None and self._is_up_to_date(held.reader):
-            return held.reader
+        redactions = self._redactions
         rules = (await self.push_rules.compiled((row.user_id,)))[row.user_id]
         ignored = await self.ignored.of(row.user_id)
         threads = None if self.subscribed is None else await self.subscribed.of(row.user_id, row.room_nid)
@@ -276,13 +292,18 @@ class _Reader:
     ignored: frozenset[UserID]
     redactions: int
 
+    def judges_like(self, other: "_Reader") -> bool:
+        """Whether what was counted for *other* counts for this one, too."""
+        return self.rules is other.rules and self.ignored == other.ignored
+
 
 @define(eq=False)
 class _Held:
-    """A tally, and for whom it was last counted on: None, nobody knows who that is now."""
+    """A tally, and for whom it was counted.  *purges*: of the room, before it began."""
 
     tally: Tally
-    reader: _Reader | None
+    reader: _Reader
+    purges: int
 
 
 def _judge(reader: _Reader, read: ReadUpTo, counts: dict[str, Count], event: TimelineEvent, pushed: Pushed) -> None:

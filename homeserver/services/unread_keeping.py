@@ -52,6 +52,11 @@ class UnreadKeeping:
         for key in [key for key in self._due if key[1] == room_nid]:
             del self._due[key]
 
+    def forget_user(self, user_id: UserID) -> None:
+        """Nothing is put down for the user, who has other rules now."""
+        for key in [key for key in self._due if key[0] == user_id]:
+            del self._due[key]
+
     def forget(self, key: Key) -> None:
         """A tally that waits is not right any more."""
         self._due.pop(key, None)

@@ -6,7 +6,7 @@ from attrs import frozen
 from sqlalchemy import Connection, bindparam, delete, func, select
 
 from homeserver.core.log import PURGED
-from homeserver.store import events, rooms, state
+from homeserver.store import events, rooms, state, unread
 from homeserver.store.prepared import Prepared, Row
 from homeserver.store.room_purge import delete_events
 from homeserver.store.room_tables import DeletedEvent, DeletedRoom
@@ -107,6 +107,8 @@ def _purge(tx: Write, room: DeletedRoom, rows: list[Row]) -> list[DeletedEvent]:
         state.forget_state(tx, nid)
     gone = delete_events(tx, room.room_id, [row[:7] for row in rows])
     tx.log(PURGED, room.room_id, room.nid)
+    # Some of it was unread.
+    unread.delete_of_room(tx, room.nid)
     return gone
 
 

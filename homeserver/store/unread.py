@@ -34,6 +34,8 @@ class StoredCount:
 _REPLACE = upsert(u)
 _OF_USER_IN = PreparedIn(lambda nids: select(*u.c).where(u.c.user_id == bindparam("user_id"), u.c.room_nid.in_(nids)))
 _DELETE = Prepared(delete_from(u).where(u.c.user_id == bindparam("who"), u.c.room_nid == bindparam("where")))
+_DELETE_OF_USER = Prepared(delete_from(u).where(u.c.user_id == bindparam("who")))
+_DELETE_OF_ROOM = Prepared(delete_from(u).where(u.c.room_nid == bindparam("where")))
 _DELETE_THREAD = Prepared(
     delete_from(u).where(
         u.c.user_id == bindparam("who"), u.c.room_nid == bindparam("where"), u.c.thread_id == bindparam("thread")
@@ -55,11 +57,21 @@ def replace(tx: Write, count: StoredCount) -> None:
 
 
 def delete(tx: Write, user_id: UserID, room_nid: int, thread_id: str | None = None) -> None:
-    """Nothing is counted (a receipt moved, or rules changed): in one thread, or in the whole room (None)."""
+    """Nothing is counted (a receipt moved, or a subscription): in one thread, or in the whole room (None)."""
     if thread_id is None:
         tx.run(_DELETE, who=user_id, where=room_nid)
     else:
         tx.run(_DELETE_THREAD, who=user_id, where=room_nid, thread=thread_id)
+
+
+def delete_of_user(tx: Write, user_id: UserID) -> None:
+    """Nothing is counted for the user in any room (other events notify them now)."""
+    tx.run(_DELETE_OF_USER, who=user_id)
+
+
+def delete_of_room(tx: Write, room_nid: int) -> None:
+    """Nothing is counted in the room for anybody (of what was, some is gone)."""
+    tx.run(_DELETE_OF_ROOM, where=room_nid)
 
 
 def of_user_in(tx: Connection, user_id: UserID, room_nids: Iterable[int]) -> list[StoredCount]:

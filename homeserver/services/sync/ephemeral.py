@@ -62,6 +62,8 @@ class EphemeralNews:
 
     async def _receipts(self, span: SyncSpan, body: SyncBody, events: dict[RoomID, list[JSON]]) -> None:
         joined, touched = span.rooms.joined, span.changes.of_kind(RECEIPT)
+        if touched is not None and not touched and not body.newly_joined:
+            return
         rows: Iterable[Membership] = joined.values()
         if touched is not None:
             rows = [joined[room_id] for room_id in map(RoomID, touched) if room_id in joined]

@@ -78,9 +78,12 @@ class JoinedRooms:
     async def write(self, span: SyncSpan, body: SyncBody) -> None:
         """The rooms with news are in *body*."""
         self.sent.begin(span)
-        rooms = await self._room_spans(span, await self._candidates(span))
-        if not rooms:
+        rows = [row for row in _rows(span) if _is_wanted(span, row.room_id)]
+        if span.since is not None and not span.full_state and span.changes.subjects is None:
+            rows = await self._with_news(span, rows)
+        if not rows:
             return
+        rooms = await self._room_spans(span, rows)
         limit = span.filter.room.timeline.limit_within(self.settings.timeline_default, self.settings.timeline_max)
         answer = _Answer(span, body, Rendering(span), Pace(self.clock))
         if span.since is not None and not span.full_state:
@@ -127,12 +130,8 @@ class JoinedRooms:
         answer.body.timelines[room_id] = timeline.shown
         return True
 
-    async def _candidates(self, span: SyncSpan) -> list[Membership]:
-        """The rooms that are asked for news."""
-        rows = [row for row in _rows(span) if _is_wanted(span, row.room_id)]
-        if span.since is None or span.full_state or span.changes.subjects is not None:
-            return rows
-        # Nobody remembers what happened since: the rooms themselves know, all of them in one question.
+    async def _with_news(self, span: SyncSpan, rows: list[Membership]) -> list[Membership]:
+        """Nobody remembers what happened since: the rooms themselves know, all of them in one question."""
         read = self.database.read if len(rows) <= INLINE_MAX else self.database.scan
         newest = await read(room_activity.newest, [row.room_nid for row in rows])
         return [row for row in rows if max(newest.get(row.room_nid, 0), row.position) > span.after]

@@ -200,9 +200,9 @@ class Timelines:
         if not doubtful:
             return [(event, "join") for event in events]
         seen = await self.visible.seen_by(row.user_id, row.room_nid, doubtful)
-        memberships = {event.nid: membership for event, membership in seen}
-        hidden = {event.nid for event in doubtful} - memberships.keys()
-        return [(event, memberships.get(event.nid, "join")) for event in events if event.nid not in hidden]
+        pairs = {pair[0].nid: pair for pair in seen}
+        hidden = {event.nid for event in doubtful} - pairs.keys()
+        return [pairs.get(event.nid, (event, "join")) for event in events if event.nid not in hidden]
 
     @staticmethod
     def _wanted(span: SyncSpan, seen: Sequence[Seen]) -> Sequence[Seen]:

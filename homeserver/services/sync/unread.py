@@ -37,7 +37,9 @@ class UnreadNews:
     @staticmethod
     def _read_in(span: SyncSpan) -> list[RoomID]:
         """The rooms in which the user has read on: also a client that wants no receipts shows how much is left."""
-        rooms = None if span.since is None else span.changes.read_by(user_mark(span.user_id))
+        if span.since is None or not span.changes.readers:
+            return []
+        rooms = span.changes.read_by(user_mark(span.user_id))
         return [
             room_id
             for room_id in map(RoomID, rooms or ())

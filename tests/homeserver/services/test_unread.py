@@ -1,12 +1,19 @@
 """Tests of homeserver.services.unread, .receipts and .unread_keeping."""
 
 import random
+from unittest.mock import patch
 
 from homeserver.core.drafts import Draft
 from homeserver.core.identifiers import EventID, UserID
-from homeserver.services import unread
+from homeserver.core.push_rules.rules import parse_rule
+from homeserver.core.timeline import ordering_at
+from homeserver.services import unread, unread_keeping
+from homeserver.services.ignored_users import IGNORED_USER_LIST
 from homeserver.services.refusals import InvalidParameter, NotFound, NotInRoom
+from homeserver.services.room_removal.forgetting import Forgetting
 from homeserver.store import unread as stored_unread
+from homeserver.store.history_purge import Cut, purge_timeline
+from homeserver.store.room_tables import DeletedRoom
 from tests.builders import ALICE, DAVE
 from tests.databases import DatabaseCase, each_database
 from tests.syncing import SyncServices
@@ -189,6 +196,46 @@ class UnreadTests(DatabaseCase):
         await self.read(last)
 
         self.assertEqual({}, await self.unread(services=SyncServices(self.database)))
+
+    async def test_other_rules_count_anew(self) -> None:
+        """A room that is silenced has nothing to read, now and after a restart; heard again, it has all of it."""
+        await self.services.say(self.room_id, DAVE, "one")
+        self.assertEqual({"main": (1, 0)}, await self.unread())
+        for _ in range(2):
+            silent = parse_rule("room", self.room_id, {"actions": []})
+            await self.services.push_rules.add(ALICE, silent, before=None, after=None)
+            self.assertEqual({}, await self.unread())
+            self.assertEqual({}, await self.unread(services=SyncServices(self.database)))
+            await self.services.push_rules.delete(ALICE, "room", self.room_id)
+
+            self.assertEqual({"main": (1, 0)}, await self.unread())
+        await self.services.account_data.set(ALICE, None, IGNORED_USER_LIST, {"ignored_users": {DAVE: {}}})
+
+        self.assertEqual({}, await self.unread())
+
+    async def test_what_was_put_down_goes_with_the_rules_it_was_counted_by(self) -> None:
+        """Also for who does not look at the room before the server starts again."""
+        await self.services.say(self.room_id, DAVE, "one")
+        with patch.object(unread_keeping, "WORTH_KEEPING", 1):
+            await self.unread()
+        self.services.clock.advance(unread_keeping.DELAY_SECONDS)
+        await self.services.account_data.set(ALICE, None, IGNORED_USER_LIST, {"ignored_users": {DAVE: {}}})
+
+        self.assertEqual({}, await self.unread(services=SyncServices(self.database)))
+
+    async def test_what_was_purged_counts_no_more(self) -> None:
+        """Nor does what was counted of it stay put down."""
+        services = self.services
+        services.tail.follow(Forgetting(histories=[services.known, services.recent, services.unread]).follow)
+        for number in range(3):
+            await services.say(self.room_id, DAVE, f"{number}")
+        self.assertEqual({"main": (3, 0)}, await self.unread())
+        row = (await services.memberships.of(ALICE)).joined[self.room_id]
+        room, cut = DeletedRoom(row.room_nid, self.room_id), Cut(before_place=ordering_at(services.tail.head))
+        await self.database.write(purge_timeline, room, cut, 0, 100)
+
+        self.assertEqual({"main": (1, 0)}, await self.unread())
+        self.assertEqual({"main": (1, 0)}, await self.unread(services=SyncServices(self.database)))
 
     async def test_counting_step_by_step_is_counting_at_once(self) -> None:
         """However often somebody asked in between, and whatever was read and redacted: the counts are the same."""
