@@ -15,7 +15,7 @@ from homeserver.core.log import ACCOUNT, DEVICE_LIST, LogEntry
 from homeserver.core.rate_overrides import stored_overrides
 from homeserver.core.tokens import TokenHash, hash_of
 from homeserver.services.callers import Caller, RequestInfo
-from homeserver.services.clock import Clock, now_ms
+from homeserver.services.clock import Clock, Delayed, now_ms
 from homeserver.services.last_seen import LastSeen
 from homeserver.services.ports import Appservices
 from homeserver.services.refusals import Deactivated, UnknownToken
@@ -26,6 +26,8 @@ KNOWN_MAX: Final = 50_000
 """Tokens in memory."""
 FRESH_MS: Final = 60_000
 """How long another process may have invalidated a token before this one knows, at the utmost."""
+SOON_MS: Final = 3_600_000
+"""Longer than any request waits."""
 
 
 @define(eq=False)
@@ -48,6 +50,8 @@ class AccessTokens:
     _known: OrderedDict[TokenHash, _Known] = field(init=False, factory=OrderedDict)
     _of_user: dict[UserID, set[TokenHash]] = field(init=False, factory=dict)
     _forgotten: int = field(init=False, default=0)
+    _ends: dict[UserID, tuple[int, Delayed]] = field(init=False, factory=dict)
+    """When accounts end, of which a token was looked up, that end soon."""
 
     async def caller(
         self, token: str, info: RequestInfo, *, user_id: UserID | None = None, device_id: DeviceID | None = None
@@ -110,9 +114,23 @@ class AccessTokens:
         fresh_until = now + FRESH_MS
         if stored.account_expires_ms is not None and stored.account_expires_ms > now:
             fresh_until = min(fresh_until, stored.account_expires_ms)
+            self._watch(stored.user_id, stored.account_expires_ms, now)
         known = _Known(caller, stored.expires_ms, fresh_until)
         # Somebody's tokens were invalidated while this one was read: it may have been among them.
         return self._remember(token_hash, known) if forgotten == self._forgotten else known
+
+    def _watch(self, user_id: UserID, ends_ms: int, now: int) -> None:
+        """Whoever waits with a token of the account hears when it has ended, unless that is told before."""
+        known_ms, timer = self._ends.get(user_id, (0, None))
+        if ends_ms - now > SOON_MS or (known_ms == ends_ms and timer is not None):
+            return
+        if timer is not None:
+            timer.cancel()
+        self._ends[user_id] = ends_ms, self.clock.callLater((ends_ms - now + 1) / 1000, self._end, user_id)
+
+    def _end(self, user_id: UserID) -> None:
+        del self._ends[user_id]
+        self.forget(user_id)
 
     def _remember(self, token_hash: TokenHash, known: _Known) -> _Known:
         self._known[token_hash] = known

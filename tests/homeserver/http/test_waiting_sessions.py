@@ -4,7 +4,7 @@ from attrs import define, field
 from twisted.internet.defer import Deferred
 
 from homeserver.core.canonical import JSONObject
-from homeserver.core.identifiers import DeviceID
+from homeserver.core.identifiers import DeviceID, UserID
 from homeserver.core.log import ACCOUNT
 from homeserver.http.authentication import token_authenticators
 from homeserver.http.client.account import AccountEndpoints
@@ -12,8 +12,10 @@ from homeserver.http.client.login import LoginEndpoints, SessionEndpoints
 from homeserver.http.edge import Edge
 from homeserver.http.operation import operation
 from homeserver.services.callers import Caller
+from homeserver.services.clock import now_ms
 from homeserver.services.sessions import NewSession
-from homeserver.store import users
+from homeserver.store import account_validity, users
+from homeserver.store.account_validity import Validity
 from homeserver.store.write import Write
 from tests.accounts import PASSWORD, Accounts
 from tests.client import Client, Pending, a_site
@@ -100,6 +102,23 @@ class WaitingSessionTests(DatabaseCase):
         await self.database.scan(lambda tx: None)
         self.assertEqual([None, None], [laptop.response, bob.response])
         self.assertEqual(2, self.syncs.waiting)
+
+    async def test_time_ends_them_too(self) -> None:
+        """An account that is good for some time, and what was looked up of it is not trusted longer."""
+        ends_ms = now_ms(self.accounts.clock) + 90_000
+        await self.database.write(self.write_end, ends_ms)
+        phone, laptop, bob = await self.waiting(self.phone, self.laptop, self.bob)
+        self.accounts.clock.advance(89)
+        self.assertEqual([None, None], [phone.response, laptop.response])
+        self.accounts.clock.advance(1.1)
+
+        answers = [await each.arrived for each in (phone, laptop)]
+        self.assertEqual([(401, "M_USER_LOCKED")] * 2, [(each.status, each.errcode) for each in answers])
+        self.assertIsNone(bob.response)
+
+    def write_end(self, tx: Write, ends_ms: int) -> None:
+        account_validity.replace(tx, Validity(UserID(ALICE), ends_ms))
+        tx.log(ACCOUNT, ALICE)
 
     async def test_a_logout_everywhere_ends_all(self) -> None:
         """Of the user."""
