@@ -17,6 +17,7 @@ from homeserver.core.identifiers import EventID, RoomID, ServerName, UserID, ser
 from homeserver.core.redaction import redact_event
 from homeserver.core.timeline import Status, TimelineEvent
 from homeserver.core.visibility import HISTORY_VISIBILITY, server_may_see, visibility_of
+from homeserver.services.erased_users import ErasedUsers
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.live_rooms import LiveRoom, LiveRooms
 from homeserver.services.refusals import Forbidden, NotFound
@@ -42,6 +43,8 @@ class RoomQueries:
     states: RoomStates
     access: Access
     residence: Residence
+    erased: ErasedUsers | None = None
+    """Whose events servers get redacted that came after them; None: nobody's."""
 
     async def event(self, origin: ServerName, event_id: EventID) -> Event:
         """One event, as much of it as *origin* may see.  Raises NotFound."""
@@ -124,11 +127,12 @@ class RoomQueries:
 
     async def _require_present(self, origin: ServerName, room: LiveRoom, entry: TimelineEvent) -> None:
         """Raises Forbidden unless *origin* is in the room, or was when the event was sent."""
-        if origin in room.servers:
-            return
-        place = (room.nid, entry.nid, entry.ordering)
-        if "join" not in await self.database.scan(states_at.memberships_before, *place, origin):
+        if origin not in room.servers and not await self._was_present(origin, room, entry):
             raise Forbidden(f"{origin} is not in that room.")
+
+    async def _was_present(self, origin: ServerName, room: LiveRoom, entry: TimelineEvent) -> bool:
+        place = (room.nid, entry.nid, entry.ordering)
+        return "join" in await self.database.scan(states_at.memberships_before, *place, origin)
 
     async def _walk(
         self,
@@ -164,9 +168,11 @@ class RoomQueries:
         A server that has left gets nothing of that kind.
         """
         shown: list[Event] = []
+        erased = await self.erased.among({entry.event.sender for entry in entries}) if self.erased else frozenset()
         for entry in entries:
             if await self._may_see(origin, room, entry):
-                shown.append(entry.event)
+                veiled = entry.event.sender in erased and not await self._was_present(origin, room, entry)
+                shown.append(redact_event(entry.event) if veiled else entry.event)
             elif origin in room.servers:
                 shown.append(redact_event(entry.event))
         return shown

@@ -198,7 +198,7 @@ class Aggregations:
             latest = (await self.known.by_nids((summary.latest_nid,)))[summary.latest_nid]
             for event, membership in await self.views.seen(view, [latest]):
                 memberships[event.nid] = membership
-                return summary.count, latest
+                return summary.count, event
         children = await self.database.read(relations.all_of, view.room_nid, (summary.root,), THREAD)
         children.sort(key=lambda child: child.ordering)
         found = await self._shown(view, ignored, children, memberships)
@@ -216,6 +216,8 @@ class Aggregations:
         nids = [child.event_nid for child in children if child.sender not in ignored]
         found = await self.known.by_nids(nids)
         placed = sorted(found.values(), key=lambda event: event.ordering or 0)
-        visible = {event.nid: membership for event, membership in await self.views.seen(view, placed)}
-        memberships.update(visible)
-        return {child.event_nid: found[child.event_nid] if child.event_nid in visible else None for child in children}
+        visible = {event.nid: (event, membership) for event, membership in await self.views.seen(view, placed)}
+        memberships.update((nid, membership) for nid, (_, membership) in visible.items())
+        return {
+            child.event_nid: visible[child.event_nid][0] if child.event_nid in visible else None for child in children
+        }

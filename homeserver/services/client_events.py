@@ -13,6 +13,7 @@ from homeserver.core.events import Event
 from homeserver.core.identifiers import EventID, RoomID
 from homeserver.core.log import REDACTED, LogEntry, Position
 from homeserver.core.timeline import TimelineEvent, position_of
+from homeserver.services.erased_users import VeiledEvent
 from homeserver.services.known_events import KnownEvents
 from homeserver.store import windows
 from homeserver.store.database import Database
@@ -41,7 +42,9 @@ class ClientEvents:
         for event in events:
             cache = self._replacing if event.event.is_state else self._plain
             copy = cache.get(event.event_id)
-            if copy is None:
+            if isinstance(event, VeiledEvent):
+                copy = await self._serialize(event)
+            elif copy is None:
                 copy = await (
                     self._serialize_state(room_nid, event) if event.event.is_state else self._serialize(event)
                 )
@@ -50,7 +53,11 @@ class ClientEvents:
 
     async def in_state(self, events: Sequence[TimelineEvent]) -> list[ClientEvent]:
         """The events of a state, in the same order."""
-        return [self._plain.get(event.event_id) or await self._serialize(event) for event in events]
+        return [
+            (None if isinstance(event, VeiledEvent) else self._plain.get(event.event_id))
+            or await self._serialize(event)
+            for event in events
+        ]
 
     def follow(self, entries: Sequence[LogEntry]) -> None:
         """What the entries say was redacted is serialized anew, wherever it shows."""

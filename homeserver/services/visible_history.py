@@ -17,6 +17,7 @@ from homeserver.core.events import Event
 from homeserver.core.identifiers import RoomID, UserID
 from homeserver.core.timeline import Ordering, TimelineEvent, ordering_at, position_of
 from homeserver.core.visibility import DEFAULT_VISIBILITY, Visibility, may_see, visibility_of
+from homeserver.services.erased_users import ErasedUsers, veil
 from homeserver.services.known_events import KnownEvents
 from homeserver.store import visibility
 from homeserver.store.database import Database
@@ -41,6 +42,8 @@ class VisibleHistory:
     database: Database
     known: KnownEvents
     horizon: Horizon | None = field(init=False, default=None)
+    erased: ErasedUsers | None = field(init=False, default=None)
+    """Whose events are veiled for who comes after them; None: nobody's."""
 
     async def of(self, row: Membership, events: Sequence[TimelineEvent]) -> list[Seen]:
         """
@@ -48,8 +51,7 @@ class VisibleHistory:
 
         Who was joined all the time sees everything, and nothing is read.
         """
-        if self.horizon is not None:
-            events = await self._within(self.horizon, row.room_nid, events)
+        events = await self.within_horizon(row.room_nid, events)
         if not events:
             return []
         if row.membership == "join" and row.position <= min(_place(events[0]), _place(events[-1])) >> 20:
@@ -58,8 +60,7 @@ class VisibleHistory:
 
     async def seen_by(self, user_id: UserID, room_nid: int, events: Sequence[TimelineEvent]) -> list[Seen]:
         """The same for anybody, whatever they are to the room; what has no place in the timeline nobody sees."""
-        if self.horizon is not None:
-            events = await self._within(self.horizon, room_nid, events)
+        events = await self.within_horizon(room_nid, events)
         placed = [event for event in events if event.ordering is not None]
         if not placed:
             return []
@@ -67,7 +68,31 @@ class VisibleHistory:
         changes = await self.database.read(visibility.changes_for, room_nid, user_id, nids)
         judge = _Judge(user_id, changes, await self._settings(user_id, changes))
         found = ((event, judge.membership_if_seen(event)) for event in placed)
-        return [(event, membership) for event, membership in found if membership is not None]
+        seen = [(event, membership) for event, membership in found if membership is not None]
+        return await self._veiled(room_nid, changes, seen)
+
+    async def _veiled(self, room_nid: int, changes: VisibilityChanges, seen: list[Seen]) -> list[Seen]:
+        """
+        What erased users sent when the reader was not there is redacted, unless the reader came before they left.
+
+        Spec: client-server-api#post_matrixclientv3accountdeactivate
+        """
+        senders = {entry.event.sender for entry, membership in seen if membership != "join"}
+        if self.erased is None or not senders:
+            return seen
+        came = min((change.position for change in changes.memberships if change.membership == "join"), default=None)
+        veiled: set[UserID] = set()
+        for user_id in await self.erased.among(senders):
+            own = await self.database.read(visibility.changes_for, room_nid, user_id)
+            # Whoever ends an account leaves its rooms.
+            if came is None or not own.memberships or came > own.memberships[-1].position:
+                veiled.add(user_id)
+        if not veiled:
+            return seen
+        return [
+            (veil(entry) if membership != "join" and entry.event.sender in veiled else entry, membership)
+            for entry, membership in seen
+        ]
 
     async def memberships_at(
         self, row: Membership | None, user_id: UserID, room_nid: int, events: Sequence[TimelineEvent]
@@ -87,10 +112,11 @@ class VisibleHistory:
             found.update((event.nid, judge.membership_at(event)) for event in rest)
         return found
 
-    async def _within(
-        self, horizon: Horizon, room_nid: int, events: Sequence[TimelineEvent]
-    ) -> Sequence[TimelineEvent]:
-        oldest = await horizon.oldest_shown(room_nid, events[0].event.room_id) if events else None
+    async def within_horizon(self, room_nid: int, events: Sequence[TimelineEvent]) -> Sequence[TimelineEvent]:
+        """Those of *events*, of one room, that are not too old for everybody."""
+        if self.horizon is None or not events:
+            return events
+        oldest = await self.horizon.oldest_shown(room_nid, events[0].event.room_id)
         if oldest is None:
             return events
         return [entry for entry in events if entry.event.is_state or entry.event.origin_server_ts >= oldest]

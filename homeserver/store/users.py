@@ -1,10 +1,12 @@
 """Accounts of this server's users."""
 
+from collections.abc import Collection
+
 from attrs import field, frozen
 from sqlalchemy import Connection, bindparam, or_, select, update
 
 from homeserver.core.identifiers import UserID
-from homeserver.store.prepared import Prepared, Row
+from homeserver.store.prepared import Prepared, PreparedIn, Row
 from homeserver.store.prepared import insert_new as insert_statement
 from homeserver.store.schema.rooms import memberships
 from homeserver.store.schema.users import users
@@ -43,6 +45,7 @@ class NewAccount:
 
 
 _BY_ID = Prepared(select(*users.c).where(users.c.user_id == bindparam("user_id")))
+_ERASED_AMONG = PreparedIn(lambda ids: select(users.c.user_id).where(users.c.user_id.in_(ids), users.c.erased))
 _INSERT = insert_statement(users)
 _SET_PASSWORD = Prepared(
     update(users).where(users.c.user_id == bindparam("who")).values(password_hash=bindparam("password_hash"))
@@ -125,6 +128,11 @@ def renew_password_hash(tx: Write, user_id: UserID, old: str, new: str) -> None:
 def deactivate(tx: Write, user_id: UserID, *, erase: bool) -> None:
     """Nobody logs in to the account any more; *erase*: its owner wants to be forgotten."""
     tx.run(_DEACTIVATE, who=user_id, erased=erase)
+
+
+def erased_among(tx: Connection, user_ids: Collection[UserID]) -> frozenset[UserID]:
+    """Those whose owners want to be forgotten."""
+    return frozenset(UserID(user_id) for (user_id,) in _ERASED_AMONG.all(tx, user_ids))
 
 
 def reactivate(tx: Write, user_id: UserID, password_hash: str | None) -> bool:

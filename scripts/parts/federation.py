@@ -62,7 +62,7 @@ class Federation:
             members.inviting,
         )
         self.room_queries = RoomQueries(
-            name, database, known_events, live_rooms, rooms.room_states, access, self.residence
+            name, database, known_events, live_rooms, rooms.room_states, access, self.residence, ground.reading.erased
         )
         distribution = Distribution(name, database, known_events, live_rooms, news.state_moves, tail)
         surroundings = Surroundings(

@@ -5,6 +5,7 @@ from federation.services.remote_spaces import RemoteSpaces
 from homeserver.services.aggregations import Aggregations
 from homeserver.services.client_events import ClientEvents
 from homeserver.services.directory import Directory
+from homeserver.services.erased_users import ErasedUsers
 from homeserver.services.ignored_users import IgnoredUsers
 from homeserver.services.messages import Messages
 from homeserver.services.relating import Relating
@@ -34,6 +35,8 @@ class Reading:
         memberships = members.memberships
 
         self.visible = VisibleHistory(database, known_events)
+        self.visible.erased = self.erased = ErasedUsers(database)
+        tail.follow(self.erased.follow)
         self.views = views = RoomViews(database, tail, known_events, memberships, self.visible)
         self.client_events = client_events = ClientEvents(database, known_events)
         self.ignored = ignored = IgnoredUsers(database)

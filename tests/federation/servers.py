@@ -63,6 +63,7 @@ from homeserver.services.callers import Caller
 from homeserver.services.composing import Composer
 from homeserver.services.departing import Departing
 from homeserver.services.ephemeral import EphemeralSerial
+from homeserver.services.erased_users import ErasedUsers
 from homeserver.services.history import History
 from homeserver.services.inviting import Inviting
 from homeserver.services.joining import Joining
@@ -174,7 +175,7 @@ class FederatedServer:
         )
         outlines = RoomOutlines(database, known, memberships)
         self.spaces = Spaces(name, clock, memberships, outlines, aliases, RemoteSpaces(peers, clock))
-        room_queries = RoomQueries(name, database, known, live_rooms, states, access, residence)
+        room_queries = RoomQueries(name, database, known, live_rooms, states, access, residence, ErasedUsers(database))
         moves = StateMoves(known, database.head)
         tail.follow(moves.follow)
         distribution = Distribution(name, database, known, live_rooms, moves, self.tail)

@@ -16,7 +16,9 @@ from homeserver.core.identifiers import DeviceID, EventID, RoomID
 from homeserver.core.pdu import parse_pdu
 from homeserver.core.unpadded_base64 import encode_base64
 from homeserver.core.versions import ROOM_VERSIONS
-from homeserver.store import receipts
+from homeserver.store import receipts, users
+from homeserver.store.users import NewAccount
+from homeserver.store.write import Write
 from tests.federation.servers import ALICE, BOB, CAROL, DAVE, ONE, THREE, TWO, FederatedServer, Federation
 from tests.waiting import until
 
@@ -80,6 +82,21 @@ class Questions(Federation, TestCase):
     async def test_what_may_not_be_seen_is_redacted(self) -> None:
         """Where only those may see who were there, earlier messages come without what they say."""
         room_id, before, after = await self.room_with("joined")
+        event = await self.answer(self.two, f"/event/{before}")
+        self.assertEqual({}, event["pdus"][0]["content"])
+        history = await self.answer(self.two, f"/backfill/{room_id}?v={after}&limit=100")
+        said = [pdu["content"] for pdu in history["pdus"] if pdu["type"] == "m.room.message"]
+        self.assertEqual(["after", None], [content.get("body") for content in said])
+
+    async def test_what_the_erased_sent_is_redacted_for_servers_that_came_later(self) -> None:
+        """Those that were there still get it whole.  Spec: client-server-api#post_matrixclientv3accountdeactivate"""
+        room_id, before, after = await self.room_with("shared")
+
+        def erase(tx: Write) -> None:
+            users.insert_new(tx, NewAccount(ALICE, None, 0))
+            users.deactivate(tx, ALICE, erase=True)
+
+        await self.one.database.write(erase)
         event = await self.answer(self.two, f"/event/{before}")
         self.assertEqual({}, event["pdus"][0]["content"])
         history = await self.answer(self.two, f"/backfill/{room_id}?v={after}&limit=100")

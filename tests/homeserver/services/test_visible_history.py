@@ -1,14 +1,22 @@
 """Tests of homeserver.services.visible_history: events whose state before is not that of their place."""
 
+from homeserver.core.canonical import JSON, JSONObject, parse_json_object
 from homeserver.core.drafts import Draft
 from homeserver.core.identifiers import EventID, UserID
+from homeserver.core.log import PROFILE
 from homeserver.core.timeline import Ordering, TimelineEvent, ordering_at
+from homeserver.services.client_events import ClientEvents
+from homeserver.services.erased_users import ErasedUsers
 from homeserver.services.visible_history import VisibleHistory
-from homeserver.store import events, rooms, state
+from homeserver.store import events, rooms, state, users
+from homeserver.store.users import NewAccount
 from homeserver.store.write import Write
 from tests.builders import ALICE, DAVE
 from tests.databases import DatabaseCase, each_database
 from tests.rooms import room_services
+
+BOB, ERIN = UserID("@bob:one.example"), UserID("@erin:one.example")
+MINE: JSONObject = {"body": "mine"}
 
 
 @each_database
@@ -100,3 +108,65 @@ class OwnStateTests(DatabaseCase):
         self.rooms.known.forget(self.after.event_id)
 
         self.assertEqual([], await self.seen(ALICE, await self.event(self.after.event_id)))
+
+
+@each_database
+class ErasureTests(DatabaseCase):
+    """
+    A room of @alice, whose history all who join may read, and in which @bob wrote before he was forgotten.
+
+    Spec: client-server-api#post_matrixclientv3accountdeactivate
+    """
+
+    async def setUp(self) -> None:  # type: ignore[override]
+        super().setUp()
+        self.rooms = room_services(self.database)
+        self.client_events = ClientEvents(self.database, self.rooms.known)
+        self.history = VisibleHistory(self.database, self.rooms.known)
+        self.history.erased = self.erased = ErasedUsers(self.database)
+        self.rooms.tail.follow(self.erased.follow)
+        self.room_id = await self.rooms.new_room(ALICE, preset="public_chat")
+        for user_id in (ALICE, BOB):
+            await self.database.write(users.insert_new, NewAccount(user_id, None, 0))
+        await self.member(BOB, "join")
+        self.text = await self.send(Draft("m.room.message", BOB, MINE))
+        await self.member(DAVE, "join")
+
+    async def send(self, draft: Draft) -> TimelineEvent:
+        event = await self.rooms.known.by_id(await self.rooms.timeline.send(self.room_id, draft))
+        assert event is not None
+        return event
+
+    async def member(self, user_id: UserID, membership: str) -> None:
+        await self.send(Draft("m.room.member", user_id, {"membership": membership}, user_id))
+
+    async def shown_to(self, user_id: UserID) -> JSON:
+        """The content of what he wrote, as a client gets it."""
+        room = await self.database.read(rooms.by_id, self.room_id)
+        assert room is not None
+        ((event, _),) = await self.history.seen_by(user_id, room.nid, [self.text])
+        (copy,) = await self.client_events.in_timeline(room.nid, [event])
+        (same,) = await self.client_events.in_state([event])
+        self.assertEqual(copy.head, same.head)
+        content: JSON = parse_json_object(copy.head + b"}")["content"]
+        return content
+
+    async def test_who_comes_after_the_erased_gets_what_they_sent_redacted(self) -> None:
+        """Whoever was there before, when it was sent or later, still reads it; nothing that is stored has changed."""
+        self.assertEqual(MINE, await self.shown_to(ALICE))
+
+        def erase(tx: Write) -> None:
+            users.deactivate(tx, BOB, erase=True)
+            tx.log(PROFILE, BOB)
+
+        await self.database.write(erase)
+        await self.member(BOB, "leave")
+        await self.member(ERIN, "join")
+
+        for reader, content in (
+            (ALICE, {"body": "mine"}),
+            (DAVE, {"body": "mine"}),
+            (ERIN, {}),
+            (ALICE, {"body": "mine"}),
+        ):
+            self.assertEqual(content, await self.shown_to(reader))
