@@ -14,9 +14,9 @@ from homeserver.services.mail.digest_schedule import DigestSchedule
 from homeserver.services.mail.digesting import Digesting
 from homeserver.services.mail.outgoing import Outgoing
 from homeserver.services.mail.post import Post
-from homeserver.services.mail.room_names import RoomNames
 from homeserver.services.mail.settings import EmailSettings
 from homeserver.services.mail.texts import Texts
+from homeserver.services.room_names import RoomNames
 from homeserver.store import threepids
 from homeserver.store.database import Database
 from homeserver.store.threepids import OwnedAddress

@@ -20,6 +20,7 @@ from homeserver.services.pushing.lane import Surroundings
 from homeserver.services.pushing.notices import Notices
 from homeserver.services.pushing.service import Pushing
 from homeserver.services.pushing.settings import PushSettings
+from homeserver.services.room_names import RoomNames
 from homeserver.services.rule_owners import RuleOwners
 from homeserver.store.database import Database
 from tests.syncing import SyncServices
@@ -88,7 +89,14 @@ class PushServices:
             reactor,
         )
         notices = Notices(
-            database, self.tail, sync.known, sync.memberships, sync.threads, self.badges, settings.include_content
+            database,
+            self.tail,
+            sync.known,
+            sync.memberships,
+            sync.threads,
+            self.badges,
+            RoomNames(database, sync.known, sync.summaries),
+            settings.include_content,
         )
         around = Surroundings(self.clock, self.gateway, self.dues, notices, self.badges, settings, lambda: 0.5)
         self.pushing = Pushing(database, self.clock, self.dues, around, f"process{next(_holders)}")

@@ -13,7 +13,7 @@ from attrs import define, frozen
 
 from homeserver.core.canonical import JSON, JSONObject
 from homeserver.core.events import Event
-from homeserver.core.identifiers import RoomID, UserID
+from homeserver.core.identifiers import EventID, RoomID, UserID
 from homeserver.core.log import Position
 from homeserver.core.push_rules.evaluation import Actions
 from homeserver.core.receipts import READ_TYPES, ReadUpTo, read_up_to
@@ -68,6 +68,10 @@ class Notified:
     ordering: Ordering
     actions: Actions
 
+    @property
+    def event_id(self) -> EventID:
+        return self.event.event_id
+
 
 @frozen(eq=False)
 class _Judged:
@@ -99,16 +103,24 @@ class Notifications:
         found: list[JSON] = []
         pace = Pace(self.clock)
         reached = before
-        for start in range(0, len(notable), EVENTS_AT_ONCE):
-            some = notable[start : start + EVENTS_AT_ONCE]
+        invites = await self.invites(caller.user_id, LIMIT_MAX, before=before, not_before=goes_on)
+        listed: list[Notable | Notified] = [*notable, *invites]
+        listed.sort(key=lambda each: each.ordering, reverse=True)
+        for start in range(0, len(listed), EVENTS_AT_ONCE):
+            some = listed[start : start + EVENTS_AT_ONCE]
             events = await self.known.by_ids([each.event_id for each in some])
             for each in some:
                 if len(found) == wanted:
                     return {"notifications": found, "next_token": f"n{reached}"}
                 reached = each.ordering
                 event = events.get(each.event_id)
-                shown = event and await self._shown(rows[each.room_nid], event, readings, only_highlights, upto)
-                if shown:
+                if event is None:
+                    continue
+                if isinstance(each, Notified):
+                    shown = await self._shown_invite(each, event, only_highlights)
+                else:
+                    shown = await self._shown(rows[each.room_nid], event, readings, only_highlights, upto)
+                if shown is not None:
                     found.append(shown)
             await pace.step()
         return {"notifications": found} if goes_on is None else {"notifications": found, "next_token": f"n{goes_on}"}
@@ -133,9 +145,21 @@ class Notifications:
             await pace.step()
         return found
 
-    async def invites(self, user_id: UserID, limit: int) -> list[Notified]:
-        """At most *limit* invites that wait for the user's answer, and that the user's rules tell of; newest first."""
-        rows = [row for row in (await self.memberships.of(user_id)).rows.values() if row.membership == "invite"]
+    async def invites(
+        self, user_id: UserID, limit: int, *, before: Ordering | None = None, not_before: Ordering | None = None
+    ) -> list[Notified]:
+        """
+        Those of the last *limit* invites waiting for the user's answer that the user's rules tell of, newest first.
+
+        *before*, *not_before*: only those that came before that place, and only those at that one or after it.
+        """
+        rows = [
+            row
+            for row in (await self.memberships.of(user_id)).rows.values()
+            if row.membership == "invite"
+            and (before is None or ordering_at(row.position) < before)
+            and (not_before is None or ordering_at(row.position) >= not_before)
+        ]
         rows.sort(key=lambda row: row.position, reverse=True)
         invites = await self.known.by_nids([row.event_nid for row in rows[:limit] if row.event_nid is not None])
         found = []
@@ -180,11 +204,19 @@ class Notifications:
         judged = await self._judged(row, event, readings, upto)
         if judged is None or (only_highlights and not judged.actions.highlight):
             return None
+        # Nothing from before the user came is a notification.
+        return await self._listed(row, event, judged, "join")
+
+    async def _shown_invite(self, invite: Notified, event: TimelineEvent, only_highlights: bool) -> JSONObject | None:
+        if only_highlights and not invite.actions.highlight:
+            return None
+        return await self._listed(invite.row, event, _Judged(invite.actions, is_read=False), "invite")
+
+    async def _listed(self, row: Membership, event: TimelineEvent, judged: _Judged, membership: str) -> JSONObject:
         copy = (await self.client_events.in_timeline(row.room_nid, [event]))[0]
         return {
             "actions": list(judged.actions.actions),
-            # Nothing from before the user came is a notification.
-            "event": copy.render(now_ms(self.clock), "join"),  # type: ignore[dict-item]
+            "event": copy.render(now_ms(self.clock), membership),  # type: ignore[dict-item]
             "read": judged.is_read,
             "room_id": row.room_id,
             "ts": event.event.origin_server_ts,

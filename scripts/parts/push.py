@@ -4,7 +4,6 @@ from homeserver.http.push_gateways import HTTPPushGateways
 from homeserver.services.mail.digest_contents import DigestContents
 from homeserver.services.mail.digest_schedule import DigestSchedule
 from homeserver.services.mail.digesting import Digesting
-from homeserver.services.mail.room_names import RoomNames
 from homeserver.services.notifications import Notifications
 from homeserver.services.pushing.badges import Badges
 from homeserver.services.pushing.dues import Dues
@@ -12,6 +11,7 @@ from homeserver.services.pushing.index import PusherIndex
 from homeserver.services.pushing.lane import Surroundings as PushSurroundings
 from homeserver.services.pushing.notices import Notices
 from homeserver.services.pushing.service import Pushing
+from homeserver.services.room_names import RoomNames
 from homeserver.services.rule_owners import RuleOwners
 from scripts.parts.foundation import dice, opaque_id
 from scripts.parts.ground import Ground
@@ -38,8 +38,9 @@ class Push:
         pusher_index = PusherIndex(database, memberships)
         rooms.forgetting.rooms.append(pusher_index)
         dues = Dues(database, tail, known_events, memberships, news.pushed, rule_owners, pusher_index, reactor)
+        names = RoomNames(database, known_events, news.summaries)
         notices = Notices(
-            database, tail, known_events, memberships, news.threads, badges, settings.push.include_content
+            database, tail, known_events, memberships, news.threads, badges, names, settings.push.include_content
         )
         push_surroundings = PushSurroundings(
             reactor, HTTPPushGateways(servers.outbound), dues, notices, badges, settings.push, dice

@@ -11,9 +11,9 @@ from homeserver.core.identifiers import ServerName, UserID
 from homeserver.core.mail.digests import Digest, Invite, Line, RoomDigest
 from homeserver.core.timeline import Ordering
 from homeserver.services.log_tail import LogTail
-from homeserver.services.mail.room_names import RoomNames
 from homeserver.services.mail.settings import EmailSettings
 from homeserver.services.notifications import Notifications, Notified
+from homeserver.services.room_names import RoomNames
 from homeserver.store.digests import StoredDigest
 
 LOOKED_AT_MAX: Final = 200

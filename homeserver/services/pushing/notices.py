@@ -15,6 +15,7 @@ from homeserver.services.log_tail import LogTail
 from homeserver.services.memberships import Memberships
 from homeserver.services.pushing.badges import Badges
 from homeserver.services.pushing.dues import Due
+from homeserver.services.room_names import RoomNames
 from homeserver.services.threads import Threads
 from homeserver.store import memberships as stored_memberships
 from homeserver.store import windows
@@ -43,6 +44,7 @@ class Notices:
     memberships: Memberships
     threads: Threads
     badges: Badges
+    names: RoomNames
     include_content: bool
 
     async def of(self, due: Due, to: Addressee) -> JSONObject | None:
@@ -56,7 +58,7 @@ class Notices:
         device = device_json(to.pusher, to.set_ms, due.actions.tweaks)
         if to.pusher.is_event_id_only or not self.include_content:
             return brief_notice(event.event, due.actions, unread, device)
-        shown = await self._shown(due, event)
+        shown = await self._shown(due, event, to.user_id)
         return event_notice(event.event, to.user_id, due.actions, unread, shown, device)
 
     def badge(self, unread: int, to: Addressee) -> JSONObject:
@@ -73,7 +75,7 @@ class Notices:
         thread_id = await self.threads.of(event.event)
         return await self.badges.unread.has_read(row, thread_id, event.ordering, self.tail.head)
 
-    async def _shown(self, due: Due, event: TimelineEvent) -> RoomShown:
+    async def _shown(self, due: Due, event: TimelineEvent, user_id: UserID) -> RoomShown:
         keys = (_NAME, _ALIAS, ("m.room.member", event.event.sender))
         if event.ordering is None:
             state = await self._shown_to_invited(due, event)
@@ -81,8 +83,19 @@ class Notices:
             ids = await self.database.read(windows.entry_ids, due.room_nid, keys, self.tail.head)
             events = await self.known.by_ids([event_id for event_id in ids.values() if event_id is not None])
             state = {key: _content(events, event_id) for key, event_id in ids.items()}
-        fields = (_text(state.get(keys[2]), "displayname"), _text(state.get(_NAME), "name"))
-        return RoomShown(*fields, _text(state.get(_ALIAS), "alias"))
+        name, alias = _text(state.get(_NAME), "name"), _text(state.get(_ALIAS), "alias")
+        if name is None and alias is None:
+            name = await self._by_members(event, user_id)
+        return RoomShown(_text(state.get(keys[2]), "displayname"), name, alias)
+
+    async def _by_members(self, event: TimelineEvent, user_id: UserID) -> str | None:
+        """
+        What clients call a room that has no name.
+
+        Spec: client-server-api#calculating-the-display-name-for-a-room
+        """
+        row = (await self.memberships.of(user_id)).joined.get(event.event.room_id)
+        return None if row is None else await self.names.by_members(row, self.tail.head)
 
     async def _shown_to_invited(self, due: Due, invite: TimelineEvent) -> dict[StateKey, JSON]:
         rows = await self.database.read(

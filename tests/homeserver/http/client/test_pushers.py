@@ -164,6 +164,25 @@ class NotificationTests(PushEndpointCase):
 
         self.assertEqual([first], await self.listed(from_=page["next_token"]))
 
+    async def test_invites(self) -> None:
+        """Are listed among the rest as long as they wait for an answer, unless the rules say otherwise."""
+        before = await self.say("before")
+        other = await self.sync.new_room(BOB)
+        await self.sync.member(other, ALICE, "invite", BOB)
+        after = await self.say("after")
+        page = (await self.alice.get(NOTIFICATIONS, limit=2)).json
+        listed = page["notifications"]
+        rest = await self.listed(from_=page["next_token"])
+        await self.sync.member(other, ALICE, "leave", ALICE)
+
+        self.assertEqual([self.room_id, other], [each["room_id"] for each in listed])
+        invite = listed[1]
+        self.assertEqual(("invite", False), (invite["event"]["content"]["membership"], invite["read"]))
+        self.assertEqual("invite", invite["event"]["unsigned"]["membership"])
+        self.assertIn("notify", invite["actions"])
+        self.assertEqual([before], rest)
+        self.assertEqual([after, before], await self.listed())
+
     async def test_what_is_not_listed(self) -> None:
         """What came before one joined, what was redacted, and what somebody says whom one ignores."""
         carol = UserID("@carol:localhost")

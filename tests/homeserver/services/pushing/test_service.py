@@ -101,6 +101,25 @@ class PushingTests(PushCase):
             notice,
         )
 
+    async def test_a_room_without_a_name(self) -> None:
+        """Is called as clients call it, by its other members; one with an alias, by that."""
+        room_id = await self.sync.new_room(DAVE, preset="public_chat")
+        await self.sync.join(room_id, ALICE, ERIN)
+        named = {"membership": "join", "displayname": "Dave"}
+        await self.sync.set_state(room_id, DAVE, "m.room.member", named, DAVE)
+        await self.sync.say(room_id, DAVE, "hi")
+        await at_rest()
+        unnamed = self.gateway.notices[-1]
+        await self.sync.set_state(room_id, DAVE, "m.room.canonical_alias", {"alias": "#tea:one.example"})
+        await self.sync.say(room_id, DAVE, "hi again")
+        await at_rest()
+        notice = self.gateway.notices[-1]
+
+        self.assertEqual(f"Dave, {ERIN}", unnamed["room_name"])
+        self.assertNotIn("room_alias", unnamed)
+        self.assertEqual("#tea:one.example", notice["room_alias"])
+        self.assertNotIn("room_name", notice)
+
     async def test_threads_of_the_users_choice(self) -> None:
         """Of other threads nothing is pushed, to a user who chooses."""
         root = await self.say("what do you think")

@@ -1,5 +1,5 @@
 """
-What rooms and people are called, in words for mail.
+What rooms and people are called, in words for mail and for gateways.
 
 Spec: client-server-api#calculating-the-display-name-for-a-room
 """
@@ -41,9 +41,13 @@ class RoomNames:
         named = _text(state[_NAME], "name") or _text(state[_ALIAS], "alias")
         if named is not None:
             return named
+        return await self.by_members(row, upto) or "An empty room"
+
+    async def by_members(self, row: Membership, upto: Position) -> str | None:
+        """What the user of *row* calls a room that has no name; None: nobody else is in it, or was."""
         heroes = (await self.summaries.of(row.room_nid, row.room_id, upto)).heroes(row.user_id)
         if not heroes:
-            return "An empty room"
+            return None
         names = await self.of_users(row.room_nid, heroes, upto)
         return one_line(", ".join(names[hero] for hero in heroes), NAME_CHARACTERS_MAX)
 
