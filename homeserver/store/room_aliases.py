@@ -8,6 +8,7 @@ from sqlalchemy import delete as delete_from
 
 from homeserver.core.canonical import encode_json, load_json
 from homeserver.core.identifiers import RoomAlias, RoomID, ServerName, UserID
+from homeserver.core.log import ALIASES
 from homeserver.store.prepared import Prepared, Row
 from homeserver.store.prepared import insert_new as insert_new_into
 from homeserver.store.schema.rooms import room_aliases as a
@@ -37,17 +38,29 @@ _MOVE = Prepared(
 def insert_new(tx: Write, alias: RoomAlias, room_id: RoomID, servers: Sequence[ServerName], creator: UserID) -> bool:
     """Whether the alias was free; then it points to the room."""
     encoded = encode_json(list(servers)).decode()
-    return tx.run(_INSERT, alias=alias, room_id=room_id, servers=encoded, creator=creator) == 1
+    if tx.run(_INSERT, alias=alias, room_id=room_id, servers=encoded, creator=creator) == 0:
+        return False
+    tx.log(ALIASES, room_id)
+    return True
 
 
 def delete(tx: Write, alias: RoomAlias) -> bool:
     """Whether the alias was there; it is no more."""
-    return tx.run(_DELETE, which=alias) == 1
+    stored = by_alias(tx.connection, alias)
+    if stored is None:
+        return False
+    tx.run(_DELETE, which=alias)
+    tx.log(ALIASES, stored.room_id)
+    return True
 
 
 def move(tx: Write, before: RoomID, after: RoomID, servers: Sequence[ServerName]) -> int:
     """All aliases of one room point to another (an upgrade); says how many."""
-    return tx.run(_MOVE, **{"from": before, "to": after, "known_by": encode_json(list(servers)).decode()})
+    count = tx.run(_MOVE, **{"from": before, "to": after, "known_by": encode_json(list(servers)).decode()})
+    if count:
+        tx.log(ALIASES, before)
+        tx.log(ALIASES, after)
+    return count
 
 
 def by_alias(tx: Connection, alias: RoomAlias) -> StoredAlias | None:

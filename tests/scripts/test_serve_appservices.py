@@ -132,14 +132,21 @@ class ToldTests(AppserviceCase):
         self.assertEqual([(room_id, GHOST)], [(each["room_id"], each["state_key"]) for each in self.bridge.events])
 
     async def test_rooms_by_their_names(self) -> None:
-        """All that happens in a room with an alias of the service is told, whoever is there."""
-        alice = await self.user("alice")
+        """All that happens in a room while it has an alias of the service is told, whoever is there, and at once."""
+        alice, alias = await self.user("alice"), f"{V3}/directory/room/%23_bridge_tea:localhost"
         room_id = (await alice.post(f"{V3}/createRoom", {"preset": "public_chat"})).json["room_id"]
         await self.service.post(f"{V3}/join/{room_id}", {})
-        await self.service.put(f"{V3}/directory/room/%23_bridge_tea:localhost", {"room_id": room_id})
+        await self.service.put(alias, {"room_id": room_id})
         await self.service.post(f"{V3}/rooms/{room_id}/leave", {})
         await self.say(alice, room_id, "named")
         await self.until(lambda: "named" in self.bridge.bodies())
+        await self.service.delete(alias)
+        await self.say(alice, room_id, "unnamed")
+        # What is said later, and elsewhere, has come: this will not.
+        await self.say(alice, await self.room_with_ghost(alice), "later")
+        await self.until(lambda: "later" in self.bridge.bodies())
+
+        self.assertEqual(["named", "later"], self.bridge.bodies())
 
     async def test_the_same_transaction_until_it_is_taken(self) -> None:
         """Its name and its content are the same each time, over a restart too; what comes after waits its turn."""

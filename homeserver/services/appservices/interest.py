@@ -15,17 +15,12 @@ from attrs import define, field
 
 from homeserver.core.appservices.registration import Registration
 from homeserver.core.identifiers import RoomID, UserID
-from homeserver.core.log import MEMBERSHIP, LogEntry, Position
-from homeserver.services.clock import Clock
+from homeserver.core.log import ALIASES, MEMBERSHIP, LogEntry, Position
 from homeserver.store import memberships, room_aliases, rooms, windows
 from homeserver.store.database import Database, Snapshot
 
 ROOMS_MAX: Final = 20_000
 USERS_MAX: Final = 50_000
-UNNAMED_SECONDS: Final = 5.0
-"""For so long a room without an alias of the service is believed to have none: aliases are not in the log."""
-NAMED_SECONDS: Final = 60.0
-"""For so long one that has such an alias is believed to have it still."""
 
 
 @define(eq=False)
@@ -38,13 +33,11 @@ class RoomOfInterest:
     """
 
     nid: int
-    named: bool
-    """By the room's ID or an alias; then everything in it is of interest."""
+    named: bool | None
+    """By the room's ID or an alias; then everything in it is of interest.  None: its aliases have changed."""
     witness: UserID | None
     since: Position
     settled: Position
-    believed_until: float
-    """In the clock's seconds."""
 
 
 @define(eq=False)
@@ -53,7 +46,6 @@ class Interest:
 
     registration: Registration
     database: Database
-    clock: Clock
     _rooms: OrderedDict[RoomID, RoomOfInterest] = field(init=False, factory=OrderedDict)
     _ids: dict[int, RoomID] = field(init=False, factory=dict)
     """The IDs of the rooms in memory, by nid."""
@@ -74,9 +66,11 @@ class Interest:
         room = self._rooms.get(room_id)
         if room is not None:
             self._rooms.move_to_end(room_id)
-            if self.clock.seconds() >= room.believed_until:
-                room.named = await self.database.read(self._is_named, room_id)
-                room.believed_until = self._believed_until(room.named)
+            while room.named is None:
+                moves = self._moves
+                named = await self.database.read(self._is_named, room_id)
+                if moves == self._moves:
+                    room.named = named
             return room
         moves = self._moves
         room = await self.database.scan(self._load, room_id)
@@ -96,9 +90,14 @@ class Interest:
         return await self.database.scan(self._was_there, room.nid, position)
 
     def follow(self, entries: Iterable[LogEntry]) -> None:
-        """The service's users come and go."""
+        """The service's users come and go, and so do aliases."""
         for entry in entries:
-            if entry.kind == MEMBERSHIP and entry.ref is not None and self.owns(UserID(entry.subject)):
+            if entry.kind == ALIASES:
+                self._moves += 1
+                room = self._rooms.get(RoomID(entry.subject))
+                if room is not None:
+                    room.named = None
+            elif entry.kind == MEMBERSHIP and entry.ref is not None and self.owns(UserID(entry.subject)):
                 self._moves += 1
                 self._move(entry.ref, UserID(entry.subject), entry.position)
 
@@ -121,9 +120,7 @@ class Interest:
         witness = next((row.user_id for row in own if row.membership == "join"), None)
         settled = Position(max((row.position for row in own), default=0))
         since = None if witness is None else windows.joined_since(tx, stored.nid, witness, settled)
-        return RoomOfInterest(
-            stored.nid, named, witness, settled if since is None else since, settled, self._believed_until(named)
-        )
+        return RoomOfInterest(stored.nid, named, witness, settled if since is None else since, settled)
 
     def _is_named(self, tx: Snapshot, room_id: RoomID) -> bool:
         registration = self.registration
@@ -132,11 +129,6 @@ class Interest:
         if not registration.namespaces.aliases:
             return False
         return any(registration.holds_alias(each.alias) for each in room_aliases.of_room(tx, room_id))
-
-    def _believed_until(self, named: bool) -> float:
-        if not self.registration.namespaces.aliases:
-            return float("inf")
-        return self.clock.seconds() + (NAMED_SECONDS if named else UNNAMED_SECONDS)
 
     def _was_there(self, tx: Snapshot, room_nid: int, position: Position) -> bool:
         own = self._own(tx, room_nid)

@@ -76,7 +76,7 @@ class Traffic:
 
     def _queue(self, registration: Registration) -> Queue:
         around, ephemerals = self.around, self.ephemerals
-        interest = Interest(registration, around.database, around.clock)
+        interest = Interest(registration, around.database)
         self._interests.append(interest)
         devices = DeviceNews(interest, around.database, around.clock, self.memberships, around.encryption)
         gathering = Gathering(interest, self.shown, devices, around.settings.events_max)

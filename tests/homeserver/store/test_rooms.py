@@ -3,7 +3,7 @@
 from attrs import evolve
 
 from homeserver.core.identifiers import EventID, RoomAlias, RoomID, ServerName, UserID
-from homeserver.core.log import Position
+from homeserver.core.log import ALIASES, Position
 from homeserver.store import memberships, room_aliases, room_summaries, rooms
 from homeserver.store.room_summaries import RoomSummary
 from tests.databases import TransactionCase, each_database
@@ -124,6 +124,9 @@ class AliasesTests(TransactionCase):
         self.assertEqual([], room_aliases.of_room(self.read, ROOM))
         self.assertTrue(room_aliases.delete(self.tx, alias))
         self.assertFalse(room_aliases.delete(self.tx, alias))
+        # Made, moved from and to, deleted: whoever follows the log is told of each.
+        told = [entry.subject for entry in self.tx.entries if entry.kind == ALIASES]
+        self.assertEqual([ROOM, ROOM, other, other], told)
 
 
 @each_database
