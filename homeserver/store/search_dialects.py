@@ -14,6 +14,7 @@ from sqlalchemy import (
     Connection,
     FromClause,
     Select,
+    Text,
     bindparam,
     cast,
     func,
@@ -24,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy import literal_column as literally
 from sqlalchemy.types import UserDefinedType
 
+from homeserver.core.canonical import encode_json
 from homeserver.core.search_words import Sought
 from homeserver.store.prepared import Prepared
 from homeserver.store.schema.search import search_documents as d
@@ -66,8 +68,11 @@ class Dialect(Protocol):
     def query(self, sought: Iterable[Sought], room_nids: Collection[int]) -> dict[str, str]:
         """The parameters of ``matching`` that say what is looked for, and where."""
 
-    def among(self, name: str, *, numbers: bool) -> Select[Any]:
-        """The values of the JSON list that the parameter *name* is."""
+    def is_among(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+        """Whether the column is among the values that the parameter *name* is, as ``listed`` made it of them."""
+
+    def listed(self, values: Iterable[Any]) -> Any:
+        """*values* as one parameter."""
 
 
 class _Sqlite:
@@ -129,8 +134,11 @@ class _Sqlite:
             whole = f"{{room}} : ({rooms}) AND {whole}"
         return {"query": whole}
 
-    def among(self, name: str, *, numbers: bool) -> Select[Any]:
-        return select(func.json_each(bindparam(name)).table_valued("value").c.value)
+    def is_among(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+        return column.in_(select(func.json_each(bindparam(name)).table_valued("value").c.value))
+
+    def listed(self, values: Iterable[Any]) -> Any:
+        return encode_json(list(values)).decode()
 
 
 class _TSQuery(UserDefinedType[str]):
@@ -138,13 +146,6 @@ class _TSQuery(UserDefinedType[str]):
 
     def get_col_spec(self, **_: Any) -> str:
         return "TSQUERY"
-
-
-class _JSONB(UserDefinedType[str]):
-    cache_ok = True
-
-    def get_col_spec(self, **_: Any) -> str:
-        return "JSONB"
 
 
 class _Postgresql:
@@ -197,9 +198,16 @@ class _Postgresql:
             whole = f"({rooms}) & {words}"
         return {"query": whole, "ranked_by": words}
 
-    def among(self, name: str, *, numbers: bool) -> Select[Any]:
-        values = func.jsonb_array_elements_text(cast(bindparam(name), _JSONB())).table_valued("value").c.value
-        return select(cast(values, BigInteger) if numbers else values)
+    def is_among(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+        # Not a query of its own: for each of many matches the planner would have it run again, and in parallel.
+        from sqlalchemy.dialects.postgresql import ARRAY
+
+        kind = BigInteger() if isinstance(column.type, BigInteger) else Text()
+        return column == func.any(cast(bindparam(name), ARRAY(kind)))
+
+    def listed(self, values: Iterable[Any]) -> Any:
+        # Nobody has a NUL in their name, and PostgreSQL takes none.
+        return [value for value in values if not isinstance(value, str) or "\0" not in value]
 
 
 def _room_word(room_nid: int) -> str:

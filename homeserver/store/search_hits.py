@@ -1,13 +1,12 @@
 """What a search finds, before anybody has looked whether it may be shown."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Any, Final
 
 from attrs import frozen
 from sqlalchemy import Connection, FromClause, Select, bindparam, func, select
 
-from homeserver.core.canonical import encode_json
 from homeserver.core.identifiers import UserID
 from homeserver.core.search_words import Sought
 from homeserver.store.prepared import Prepared, PreparedIn
@@ -66,13 +65,11 @@ def _statement(*, by_rank: bool, senders: bool) -> Prepared:
         dialect = dialect_named(name)
 
         def narrowed(query: Select[Any], source: FromClause) -> Select[Any]:
-            query = query.where(
-                d.c.room_nid.in_(dialect.among("rooms", numbers=True)),
-                d.c.key.bitwise_and(bindparam("keys")) != 0,
-            )
+            in_rooms = dialect.is_among(d.c.room_nid, "rooms")
+            query = query.where(in_rooms, d.c.key.bitwise_and(bindparam("keys")) != 0)
             if not senders:
                 return query.select_from(source)
-            of_senders = e.c.sender.in_(dialect.among("senders", numbers=False))
+            of_senders = dialect.is_among(e.c.sender, "senders")
             return query.select_from(source.join(e, e.c.nid == d.c.nid)).where(of_senders)
 
         m = dialect.matching(narrowed, by_rank=by_rank).subquery("matches")
@@ -111,23 +108,19 @@ def hits(tx: Connection, query: SearchQuery) -> Hits:
     """What matches *query*."""
     if not query.room_nids or not query.sought or (query.senders is not None and not query.senders):
         return Hits((), 0)
+    dialect = dialect_of(tx)
     params: dict[str, Any] = {
-        **dialect_of(tx).query(query.sought, query.room_nids),
+        **dialect.query(query.sought, query.room_nids),
         "newest": query.newest,
         # More than the limit, or nobody would know that there is more.
         "scanned": RANKED_MAX if query.by_rank else query.limit + COUNTED_MAX,
         "matched": MATCHED_MAX,
-        "rooms": _listed(query.room_nids),
+        "rooms": dialect.listed(query.room_nids),
         "keys": query.keys,
         "limit": query.limit,
     }
     if query.senders is not None:
-        # Nobody has a NUL in their name, and PostgreSQL takes none.
-        params["senders"] = _listed(user_id for user_id in query.senders if "\0" not in user_id)
+        params["senders"] = dialect.listed(query.senders)
     statement = _statement(by_rank=query.by_rank, senders=query.senders is not None)
     rows = statement.all(tx, **params)
     return Hits([Hit(*row[:4]) for row in rows], rows[0][4] if rows else 0)
-
-
-def _listed(values: Iterable[Any]) -> str:
-    return encode_json(list(values)).decode()

@@ -178,22 +178,33 @@ class Search:
         ignored = await self.ignored.of(caller.user_id)
         looking = _Looking(caller, request, await self._rooms(caller, request.wanted, token), ignored)
         rooms = await self.database.read(unencrypted, looking.rooms)
-        found = await self.database.scan(hits, _query(request, sought, token, rooms))
+        query = _query(request, sought, token, rooms)
         limit = max(1, request.wanted.limit_within(LIMIT_DEFAULT, LIMIT_MAX))
-        results: list[_Result] = []
-        upto, hidden, pace = token.offset, 0, Pace(self.clock)
-        for some in batched(found.first[token.offset :], LOOKED_AT_ONCE):
+        part = _Part(Hits((), 0), (), token.offset)
+        # Mostly all that match may be seen; who asks for groups wants to know how many there are of each.
+        for window in (WINDOW,) if request.group_by else (min(2 * limit, WINDOW), WINDOW):
+            depth = min(token.offset + window, DEPTH_MAX)
+            found = await self.database.scan(hits, evolve(query, limit=depth))
+            part = await self._more(looking, evolve(part, hits=found), limit)
+            if len(part.found) == limit or part.upto < depth:
+                break
+        return part
+
+    async def _more(self, looking: _Looking, part: _Part, limit: int) -> _Part:
+        """*part* with what else of its matches is shown, up to *limit* results."""
+        results, upto, hidden, pace = list(part.found), part.upto, part.hidden, Pace(self.clock)
+        for some in batched(part.rest, LOOKED_AT_ONCE):
             await pace.step()
             visible = await self._visible(looking, some)
             for hit in some:
                 if len(results) == limit:
-                    return _Part(found, results, upto, hidden)
+                    return _Part(part.hits, results, upto, hidden)
                 upto += 1
                 if hit.nid in visible:
                     results.append(visible[hit.nid])
                 else:
                     hidden += 1
-        return _Part(found, results, upto, hidden)
+        return _Part(part.hits, results, upto, hidden)
 
     async def _rooms(self, caller: Caller, wanted: EventFilter, token: SearchToken) -> Mapping[int, RoomID]:
         """{nid: room ID} of the rooms that the user has been in, as far as they are wanted."""
@@ -355,7 +366,7 @@ def _query(
         int(keys),
         token.newest,
         request.by_rank,
-        min(token.offset + WINDOW, DEPTH_MAX),
+        DEPTH_MAX,
         senders,
     )
 
