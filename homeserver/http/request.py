@@ -27,6 +27,14 @@ UPLOAD_PREFIX = b"/_matrix/media/"
 DRAIN_BYTES_MAX = 64 * 1024 * 1024
 """Of a body that is refused for its size: read and dropped so that the client hears why, up to here."""
 
+HEAD_BYTES_MAX = 256 * 1024
+"""Of a request: its line and its headers."""
+_REASON = b'{"errcode":"M_TOO_LARGE","error":"The head of this request is too long."}'
+_HEAD_TOO_LONG = (
+    b"HTTP/1.1 414 URI Too Long\r\nAccess-Control-Allow-Origin: *\r\nContent-Type: application/json\r\n"
+    b"Connection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(_REASON), _REASON)
+)
+
 
 class Serves(Protocol):
     """What answers requests."""
@@ -123,6 +131,9 @@ class EdgeChannel(HTTPChannel):
     """One connection: who is at its ends is looked up once, and what is sent does not wait for the reactor's turn."""
 
     requestFactory = EdgeRequest
+    # Clients put whole filters into the query of a sync, which name rooms.
+    MAX_LENGTH = HEAD_BYTES_MAX
+    totalHeadersSize = HEAD_BYTES_MAX
     _peer: IAddress
     _host: IAddress
 
@@ -136,6 +147,12 @@ class EdgeChannel(HTTPChannel):
 
     def getHost(self) -> IAddress:
         return self._host
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """The client is told why the connection ends."""
+        transport = cast(ITransport, self.transport)
+        transport.write(_HEAD_TOO_LONG)
+        transport.loseConnection()
 
     def send(self, data: bytes) -> None:
         """As much as the connection takes is sent now, and the rest as soon as it takes more."""

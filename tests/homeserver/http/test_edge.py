@@ -210,6 +210,16 @@ class AnswersTests(TestCase):
 
                 self.assertEqual((400, "M_INVALID_PARAM"), (response.status, response.errcode))
 
+    async def test_paths_that_are_too_long(self) -> None:
+        """A query may hold a filter of many rooms; what no filter needs is refused in so many words."""
+        path = "/_matrix/client/v3/account/whoami?filter="
+        long = await self.client.get(path + "x" * 200_000)
+        longer = self.client.talk(f"GET {path}{'x' * 300_000} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+
+        self.assertEqual(200, long.status)
+        self.assertTrue(longer.startswith(b"HTTP/1.1 414"))
+        self.assertIn(b'"errcode":"M_TOO_LARGE"', longer)
+
     async def test_bodies_that_are_too_large(self) -> None:
         """Whether they say so beforehand or not."""
         announced = await self.client.put(SEND, b'"' + b"x" * 100_000 + b'"')
