@@ -58,6 +58,7 @@ REFUSALS: Final[dict[type[Exception], tuple[int, str]]] = {
     r.MailNotSent: (503, "M_UNKNOWN"),
     r.Exclusive: (400, "M_EXCLUSIVE"),
     r.BadSignature: (401, "M_UNAUTHORIZED"),
+    r.NotAuthorized: (401, "M_UNAUTHORIZED"),
     # The request names what only another server has, and that server is not to be had: for the client it is not there.
     # A 5xx would say that this server is at fault, and monitoring would wake its operators for a peer's outage.
     r.Unreachable: (404, "M_NOT_FOUND"),

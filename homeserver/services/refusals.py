@@ -328,6 +328,12 @@ class BadSignature(Refusal):
     reason = "The signature of this request cannot be verified."
 
 
+class NotAuthorized(Refusal):
+    """The caller is known, and may not have this; why is nobody's business."""
+
+    reason = "You may not have this."
+
+
 class InteractiveAuthRequired(Refusal):
     """
     The request needs a next stage of user-interactive authentication, as *challenge* says.

@@ -1,4 +1,4 @@
-"""Where calls are carried: MSC4143 and MSC4195."""
+"""Where calls are carried: MSC4143."""
 
 from homeserver.http.client.rtc_transports import RTC_FOCI, RTCTransportEndpoints
 from scripts.parts.ground import Ground
@@ -11,5 +11,5 @@ def propose(ground: Ground) -> Proposal:
     return Proposal(
         features={"org.matrix.msc4143": True},
         endpoints=(RTCTransportEndpoints(rtc),),
-        well_known={RTC_FOCI: rtc.to_json()} if rtc.transports else {},
+        well_known={RTC_FOCI: rtc.services_to_json()} if rtc.transports else {},
     )

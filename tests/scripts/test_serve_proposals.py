@@ -16,6 +16,7 @@ from tests.waiting import until
 V3 = "/_matrix/client/v3"
 V1 = "/_matrix/client/v1"
 URL = "https://rtc.example.org/jwt"
+CLUSTER = {"url": "wss://rtc.example.org", "api_key": "key", "api_secret": "s" * 32}
 
 
 class ProposalTests(TestCase):
@@ -26,7 +27,7 @@ class ProposalTests(TestCase):
             {
                 "listeners": [{"port": 0}],
                 "passwords": {"argon2_time_cost": 1, "argon2_memory_kib": 8},
-                "rtc": {"transports": [{"type": "livekit", "livekit_service_url": URL}]},
+                "rtc": {"transports": [{"type": "livekit", "livekit_service_url": URL}], "livekit": CLUSTER},
                 "delayed_events": {"delay_max_seconds": 60, "scheduled_max": 7},
             },
             Path(folder.name),
@@ -45,6 +46,7 @@ class ProposalTests(TestCase):
         for name in (
             "org.matrix.msc3391",
             "org.matrix.msc3912",
+            "org.matrix.msc4108",
             "org.matrix.msc4140",
             "org.matrix.msc4143",
             "org.matrix.msc4293",
@@ -84,7 +86,11 @@ class ProposalTests(TestCase):
         brief = '{"room": {"timeline": {"limit": 1}}}'
         seen = (await bob.get(f"{V3}/sync", filter=brief)).json["rooms"]["join"][room_id]
 
-        self.assertEqual([{"type": "livekit", "livekit_service_url": URL}], transports)
+        own, service = transports
+        self.assertEqual({"type": "livekit", "livekit_service_url": URL}, service)
+        seat = {"room_id": room_id, "slot_id": "m.call#ROOM", "member": {"id": "x"}, "url": own["url"]}
+        admitted = (await self.alice.post(f"{V1}/rtc/livekit/get_token", seat)).json
+        self.assertEqual((CLUSTER["url"], 3), (admitted["url"], len(admitted["jwt"].split("."))))
         self.assertEqual(200, restarted.status)
         event = heard["timeline"]["events"][-1]
         self.assertEqual(

@@ -14,6 +14,7 @@ from homeserver.core.canonical import JSON, JSONObject
 from homeserver.http.operation import operation
 from homeserver.http.rows import Authentication, Row
 from homeserver.services.callers import Caller
+from homeserver.services.livekit.settings import LiveKitSettings
 
 RTC_FOCI: Final = "org.matrix.msc4143.rtc_foci"
 """Where clients look in ``/.well-known/matrix/client`` that do not ask the endpoint."""
@@ -51,9 +52,19 @@ class RTCSettings:
 
     transports: tuple[RTCTransportSettings, ...] = ()
     """The services, the one that clients should use first."""
+    livekit: LiveKitSettings | None = None
+    """
+    This server's own LiveKit cluster, to which it lets users in itself; clients should use it before the services.
+    Unset: it has none.
+    """
 
     def to_json(self) -> list[JSON]:
         """The transports as clients are told of them."""
+        own: list[JSON] = [] if self.livekit is None else [{"type": "livekit", "url": self.livekit.url}]
+        return own + self.services_to_json()
+
+    def services_to_json(self) -> list[JSON]:
+        """Those that clients find which do not ask servers for tokens."""
         return [_shown(transport) for transport in self.transports]
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from attrs import evolve
 from twisted.trial.unittest import TestCase
 
 from conf.reading import SettingsError, parse_settings
@@ -11,6 +12,7 @@ from homeserver.http.authentication import token_authenticators
 from homeserver.http.client.rtc_transports import RTC_FOCI, RTCSettings, RTCTransportEndpoints, RTCTransportSettings
 from homeserver.http.client.wellknown import SupportSettings, WellKnownEndpoints
 from homeserver.services.callers import Caller
+from homeserver.services.livekit.settings import LiveKitSettings
 from tests.client import Client, Tokens, a_site
 
 PATHS = ("/_matrix/client/v1/rtc/transports", "/_matrix/client/unstable/org.matrix.msc4143/rtc/transports")
@@ -30,6 +32,15 @@ class TransportTests(TestCase):
                 expected = [{"type": "livekit", "livekit_service_url": URL}, {"type": "org.example.mesh"}]
 
                 self.assertEqual({"rtc_transports": expected}, response.json)
+
+    async def test_the_own_cluster_comes_first(self) -> None:
+        """Who does not ask servers for tokens is not told of it."""
+        own = evolve(ONE, livekit=LiveKitSettings("wss://rtc.example.org", "key", "x" * 32))
+        response = await Client(a_site(RTCTransportEndpoints(own)), "alice").get(PATHS[0])
+
+        first, second = response.json["rtc_transports"]
+        self.assertEqual({"type": "livekit", "url": "wss://rtc.example.org"}, first)
+        self.assertEqual([second], own.services_to_json())
 
     async def test_strangers_are_not(self) -> None:
         """What carries calls is for users."""
@@ -72,3 +83,15 @@ class SettingsTests(TestCase):
                 parse_settings({"rtc": {"transports": [transport]}}, Path("/srv"))
             self.assertIn(named, str(wrong.exception))
             self.assertIn("rtc.transports", str(wrong.exception))
+
+    def test_a_cluster_has_an_address_and_a_key(self) -> None:
+        """And a secret that nobody guesses, which errors do not tell."""
+        good = {"url": "wss://rtc.example.org", "api_key": "key", "api_secret": "s" * 32}
+        settings = parse_settings({"rtc": {"livekit": good}}, Path("/srv"))
+        self.assertEqual(LiveKitSettings("wss://rtc.example.org", "key", "s" * 32), settings.rtc.livekit)
+        self.assertNotIn("s" * 32, repr(settings))
+        for name, value in (("url", URL), ("api_key", ""), ("api_secret", "short"), ("token_seconds", 1)):
+            with self.subTest(name=name), self.assertRaises(SettingsError) as wrong:
+                parse_settings({"rtc": {"livekit": {**good, name: value}}}, Path("/srv"))
+            self.assertIn("rtc.livekit", str(wrong.exception))
+            self.assertIn(name, str(wrong.exception))

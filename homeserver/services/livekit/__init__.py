@@ -1,0 +1,1 @@
+"""Calls that LiveKit carries: who is let in."""
