@@ -6,7 +6,6 @@ The only module where database work meets the reactor.  What is passed to it are
 
 from collections.abc import Callable
 from contextvars import copy_context
-from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar, cast
 
 from sqlalchemy import Connection
@@ -81,8 +80,8 @@ class Database:
         """What *function* finds, in a thread: for reads that may take long."""
         if self.closed:
             raise Closed("The database is closed.")
-        read = Read(partial(cast(Any, copy_context().run), function), args, kwargs)
-        return cast(T, await deferToThreadPool(cast(Any, self._reactor), self._pool, self._threads.run, read))
+        run, read = copy_context().run, Read(function, args, kwargs)
+        return cast(T, await deferToThreadPool(cast(Any, self._reactor), self._pool, run, self._threads.run, read))
 
     def write(self, function: Callable[Concatenate[Write, P], T], *args: P.args, **kwargs: P.kwargs) -> "Deferred[T]":
         """
