@@ -37,6 +37,7 @@ class Replicas:
         self.access = Access(known_events)
         self.policy_rules = policy_rules = PolicyRules(name, known_events, live_rooms)
         tail.follow(policy_rules.follow)
+        rooms.forgetting.rooms.append(policy_rules)
         rooms.timeline.member_guards.guards.append(policy_rules)
         if settings.policy.serves_rooms:
             policy_key = own_keys(settings.data_dir, POLICY_KEY_FILE, "policy_server").current

@@ -27,6 +27,8 @@ def propose(ground: Ground) -> Proposal:
     settings, database, known = base.settings, base.database, ground.rooms.known_events
     spans = LogSpans(base.tail, settings.sync.entries_max)
     bumps = Bumps(database, known)
+    orders = RoomOrders(database, base.tail, members.memberships, news.state_moves, spans)
+    ground.rooms.forgetting.rooms += (bumps, orders)
     entries = Entries(
         database,
         base.reactor,
@@ -55,7 +57,7 @@ def propose(ground: Ground) -> Proposal:
         news.wakeups,
         reading.ignored,
         news.presence,
-        RoomOrders(database, base.tail, members.memberships, news.state_moves, spans),
+        orders,
         RoomFiltering(database, known, reading.ignored, users.invite_permissions),
         Links(database, base.reactor, settings.sliding_sync),
         entries,

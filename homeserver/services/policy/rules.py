@@ -77,6 +77,10 @@ class PolicyRules:
             elif entry.kind in {EVENT, STATE} and entry.subject in self._lists:
                 self._is_stale = True
 
+    def forget_room(self, room_id: RoomID, room_nid: int) -> None:
+        """A list that is gone bans nobody."""
+        self._is_stale = self._is_stale or room_id in self._lists
+
     async def _current(self) -> Bans:
         if self._is_stale:
             await self._reading.acquire()

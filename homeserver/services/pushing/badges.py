@@ -11,7 +11,7 @@ from typing import Final
 from attrs import define, field
 
 from homeserver.core.identifiers import RoomID, UserID
-from homeserver.core.log import EVENT, PUSH_RULES, RECEIPT, THREAD_SUBSCRIPTION, LogEntry, Position
+from homeserver.core.log import EVENT, PURGED, PUSH_RULES, RECEIPT, THREAD_SUBSCRIPTION, LogEntry, Position
 from homeserver.services.clock import Clock
 from homeserver.services.log_tail import LogTail
 from homeserver.services.memberships import Memberships
@@ -71,7 +71,7 @@ class Badges:
         if not self._follows:
             return
         for entry in entries:
-            if entry.kind == EVENT or (entry.kind == RECEIPT and entry.ref is not None):
+            if entry.kind in {EVENT, PURGED} or (entry.kind == RECEIPT and entry.ref is not None):
                 room_id = RoomID(entry.subject)
                 self._moved[room_id] = entry.position
                 self._moved.move_to_end(room_id)

@@ -58,6 +58,11 @@ class Bumps:
                 self._bumps.popitem(last=False)
         return found
 
+    def forget_room(self, room_id: RoomID, room_nid: int) -> None:
+        """The room, if it comes back, was never bumped."""
+        self._bumps.pop(room_id, None)
+        self._reading.discard(room_id)
+
     def follow(self, entries: Sequence[LogEntry]) -> None:
         """Rooms that were bumped, or may have been, are no longer as they were."""
         for entry in entries:

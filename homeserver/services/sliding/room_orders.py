@@ -78,6 +78,12 @@ class RoomOrders:
                 return order
             await self._load(user_id, rooms)
 
+    def forget_room(self, room_id: RoomID, room_nid: int) -> None:
+        """The room is in nobody's order, and nothing is remembered of it."""
+        for order in self._orders.values():
+            if order.positions.pop(room_id, None) is not None or room_id in (order.facts or ()):
+                order.touched.add(room_id)
+
     def _catch_up(self, order: RoomOrder, rooms: UserRooms) -> bool:
         """Whether the order is that at the head now; False: too much has happened since."""
         head = self.tail.head
