@@ -74,7 +74,8 @@ _BY_NID = Prepared(_ALL.where(j.c.nid == bindparam("nid")))
 _OF_SUBJECT = Prepared(
     _ALL.where(j.c.subject == bindparam("subject"), j.c.kind == bindparam("kind"), _ACTIVE).order_by(j.c.nid).limit(1)
 )
-_NEXT = Prepared(select(j.c.nid).where(_DUE).order_by(j.c.nid).limit(1))
+_WAITS_SINCE: Final = func.coalesce(j.c.held_until_ms, j.c.created_ms)
+_NEXT = Prepared(select(j.c.nid).where(_DUE).order_by(_WAITS_SINCE, j.c.nid).limit(1))
 _TAKE = Prepared(
     update(j)
     .where(j.c.nid == bindparam("which"))
@@ -197,7 +198,10 @@ def _params(state: str | None, subject: str | None) -> dict[str, str]:
 
 
 def next_due(tx: Connection, now_ms: int) -> int | None:
-    """The oldest job that waits for somebody to do it, or whose holder has not been heard of; None: there is none."""
+    """
+    Of the jobs that wait for somebody to do them, or whose holder has not been heard of, that which has waited longest;
+    None: there is none.
+    """
     nid: int | None = _NEXT.scalar(tx, now=now_ms)
     return nid
 

@@ -13,7 +13,7 @@ from homeserver.core.log import JOB, LogEntry
 from homeserver.services.clock import Clock, now_ms
 from homeserver.services.housekeeping import Chore
 from homeserver.services.jobs.settings import JobSettings
-from homeserver.services.jobs.work import LEASE_SECONDS, Taken, Work
+from homeserver.services.jobs.work import LEASE_SECONDS, GaveWay, Taken, Work
 from homeserver.services.refusals import BadState, NotFound, Refusal
 from homeserver.store import jobs
 from homeserver.store.database import Database
@@ -25,6 +25,8 @@ log = structlog.get_logger(__name__)
 
 LOOK_SECONDS: Final = 5.0
 """How often a process looks for jobs that others queued, or left."""
+TURN_SECONDS: Final = 10.0
+"""How long a job is at work at least before it lets another go first that waits."""
 AGAIN_SECONDS: Final = 10.0
 """After the database has failed."""
 NEWEST: Final = 2**62
@@ -57,6 +59,8 @@ class Jobs:
     settings: JobSettings = JobSettings()
     _kinds: dict[str, JobKind] = field(init=False, factory=dict)
     _running: dict[int, "Deferred[None]"] = field(init=False, factory=dict)
+    _works: dict[int, tuple[float, Work]] = field(init=False, factory=dict)
+    """Those under way, the first to begin first, and when each began."""
     _timer: Any = field(init=False, default=None)
     _looking: bool = field(init=False, default=False)
     _look_again: bool = field(init=False, default=False)
@@ -175,14 +179,24 @@ class Jobs:
             self._timer = self.clock.callLater(LOOK_SECONDS, self._look)
 
     async def _take_all(self) -> None:
-        while self._started and len(self._running) < self.settings.at_once:
+        while self._started:
             now = now_ms(self.clock)
             if await self.database.read(jobs.next_due, now) is None:
+                return
+            if len(self._running) >= self.settings.at_once:
+                self._take_turns()
                 return
             job = await self.database.write(jobs.take, self.holder, now, now + int(LEASE_SECONDS * 1000))
             if job is None:
                 return
             self._begin(job)
+
+    def _take_turns(self) -> None:
+        """The job that has been at work longest lets another go first, if that was long enough."""
+        until = self.clock.seconds() - TURN_SECONDS
+        at_work = [work for began, work in self._works.values() if began <= until]
+        if at_work and not any(work.is_to_give_way for _, work in self._works.values()):
+            at_work[0].is_to_give_way = True
 
     def _begin(self, job: StoredJob) -> None:
         running: Deferred[None] = Deferred.fromCoroutine(self._do(job))
@@ -193,11 +207,13 @@ class Jobs:
 
     def _ended(self, _: object, nid: int) -> None:
         self._running.pop(nid, None)
+        self._works.pop(nid, None)
         self._look()
 
     async def _do(self, job: StoredJob) -> None:
         """The job is over, or somebody else's, or waits for later."""
         work = Work(self.database, self.clock, self.settings, self.holder, job)
+        self._works[job.nid] = self.clock.seconds(), work
         kind = self._kinds.get(job.kind)
         try:
             if kind is None:
@@ -208,7 +224,7 @@ class Jobs:
         except Taken:
             # Somebody else has it, or it is wanted to end: if it is ours still, it is the latter.
             await self._finish(work, kind, jobs.CANCELLED)
-        except CancelledError:
+        except (CancelledError, GaveWay):
             await self._postpone(work, 0)
         except Closed:
             return

@@ -35,6 +35,10 @@ class Taken(Exception):
     """Another process has taken the job over, or it was cancelled: this one has nothing more to do with it."""
 
 
+class GaveWay(Exception):
+    """The job goes on when others have had their turn."""
+
+
 @frozen
 class Step:
     """
@@ -65,6 +69,8 @@ class Work:
     """Where the next step goes on."""
     done: int = field(init=False)
     total: int | None = field(init=False)
+    is_to_give_way: bool = field(init=False, default=False)
+    """Another job waits: this one has been at work for long enough."""
     _rows: int = field(init=False, default=ROWS_FIRST)
 
     def __attrs_post_init__(self) -> None:
@@ -85,8 +91,9 @@ class Work:
         """
         What *function* says it did, which is durable together with the place it says.
 
-        It is given how many rows it should write at most.  Raises Taken, and then nothing was done.
+        It is given how many rows it should write at most.  Raises Taken, and then nothing was done; GaveWay.
         """
+        self._give_way()
         step, seconds = await self.database.write_long(self._perform, function, self._rows, args, kwargs)
         self._note(step)
         self._suit(seconds)
@@ -94,9 +101,10 @@ class Work:
         return step
 
     async def note(self, step: Step) -> None:
-        """What was done elsewhere counts, and is not done again.  Raises Taken."""
+        """What was done elsewhere counts, and is not done again.  Raises Taken, GaveWay."""
         await self.database.write(self._store, step)
         self._note(step)
+        self._give_way()
 
     async def hold(self) -> None:
         """Nobody else takes the job over for a while.  Raises Taken."""
@@ -113,6 +121,11 @@ class Work:
         waited: Deferred[None] = Deferred(lambda _: call.cancel())
         call = self.clock.callLater(seconds, waited.callback, None)
         await waited
+
+    def _give_way(self) -> None:
+        """Between two steps; whoever goes on begins where this ended."""
+        if self.is_to_give_way:
+            raise GaveWay
 
     def _perform(self, tx: Write, function: Any, rows: int, args: Any, kwargs: Any) -> tuple[Step, float]:
         began = self.stopwatch()
