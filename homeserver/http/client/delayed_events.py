@@ -109,38 +109,30 @@ class DelayedEventEndpoints:
         """One of the caller's events, and what became of it.  Raises NotFound."""
         return _shown(await self.events.one(delay_id, caller.user_id))
 
-    @operation(Row(_API, "actOnDelayedEvent", "POST", _V1 + _ACTION, _BY, limited_as="send", guests_may=True))
+    @operation(
+        Row(_API, "actOnDelayedEvent", "POST", _V1 + _ACTION, _BY, limited_as="send", guests_may=True,
+            twins=(_UNSTABLE + _ACTION,))
+    )  # fmt: skip
     async def act(self, caller: Caller, delay_id: str, action: Action) -> Empty:
         """The event is sent, canceled or put off.  Raises NotFound, Conflict, Refusal."""
         return await self._act(caller, delay_id, action)
 
-    # NOTSPEC: an earlier text of the proposal let whoever knows a delay ID look after the event, and clients and the
-    # services by which calls are kept alive send no token; the ID is one that nobody can guess.
     @operation(
-        Row(_API, "actOnDelayedEventUnstable", "POST", _UNSTABLE + _ACTION, Authentication.OPTIONAL_ACCESS_TOKEN,
-            limited_as="send", guests_may=True)
+        Row(_API, "updateDelayedEvent", "POST", _UNSTABLE + _ITEM, _BY, body=Body.JSON, limited_as="send",
+            guests_may=True)
     )  # fmt: skip
-    async def act_unstable(self, caller: Caller | None, delay_id: str, action: Action) -> Empty:
-        """The event is sent, canceled or put off.  Raises NotFound, Conflict, Refusal."""
-        return await self._act(caller, delay_id, action)
-
-    @operation(
-        Row(_API, "updateDelayedEvent", "POST", _UNSTABLE + _ITEM, Authentication.OPTIONAL_ACCESS_TOKEN,
-            body=Body.JSON, limited_as="send", guests_may=True)
-    )  # fmt: skip
-    async def update(self, caller: Caller | None, delay_id: str, body: ActionBody) -> Empty:
+    async def update(self, caller: Caller, delay_id: str, body: ActionBody) -> Empty:
         """The same, with the action where an earlier text of the proposal has it."""
         return await self._act(caller, delay_id, body.action)
 
-    async def _act(self, caller: Caller | None, delay_id: str, action: Action) -> Empty:
-        user_id = None if caller is None else caller.user_id
+    async def _act(self, caller: Caller, delay_id: str, action: Action) -> Empty:
         match action:
             case "send":
-                await self.events.send(delay_id, user_id)
+                await self.events.send(delay_id, caller.user_id)
             case "cancel":
-                await self.events.cancel(delay_id, user_id)
+                await self.events.cancel(delay_id, caller.user_id)
             case "restart":
-                await self.events.restart(delay_id, user_id)
+                await self.events.restart(delay_id, caller.user_id)
         return Empty()
 
 

@@ -108,18 +108,14 @@ class DelayedEvents:
         """The user's events that are still to be sent, the first first."""
         return await self.database.read(delayed_events.scheduled_of, user_id)
 
-    async def one(self, delay_id: str, user_id: UserID | None) -> DelayedEvent:
-        """
-        The user's event, scheduled or finalised.  Raises NotFound.
-
-        *user_id* None: somebody's who was told its ID, and therewith may look after it.
-        """
+    async def one(self, delay_id: str, user_id: UserID) -> DelayedEvent:
+        """The user's event, scheduled or finalised.  Raises NotFound."""
         found = await self.database.read(delayed_events.by_id, delay_id)
-        if found is None or (user_id is not None and found.user_id != user_id):
+        if found is None or found.user_id != user_id:
             raise NotFound("There is no such delayed event.")
         return found
 
-    async def restart(self, delay_id: str, user_id: UserID | None) -> None:
+    async def restart(self, delay_id: str, user_id: UserID) -> None:
         """The event's delay begins now.  Raises NotFound, Conflict."""
         event = await self.one(delay_id, user_id)
         now = now_ms(self.clock)
@@ -131,7 +127,7 @@ class DelayedEvents:
         self.dues.set(delay_id, now + event.delay_ms)
         self.changed()
 
-    async def cancel(self, delay_id: str, user_id: UserID | None) -> None:
+    async def cancel(self, delay_id: str, user_id: UserID) -> None:
         """The event is never sent.  Raises NotFound, Conflict."""
         event = await self.one(delay_id, user_id)
         if await self.finalise(event):
@@ -139,7 +135,7 @@ class DelayedEvents:
         if (await self.one(delay_id, user_id)).event_id is not None:
             raise Conflict("This event was sent already.")
 
-    async def send(self, delay_id: str, user_id: UserID | None) -> None:
+    async def send(self, delay_id: str, user_id: UserID) -> None:
         """The event is sent; it stays scheduled when it is refused now.  Raises NotFound, Conflict, Refusal."""
         event = await self.one(delay_id, user_id)
         if event.finalised_ms is None:
@@ -171,7 +167,7 @@ class DelayedEvents:
                 caller, event.room_id, event.type, event.state_key, content, event.origin_server_ts, extras
             )
         # The room may have said the same already; then nothing was written.
-        if (await self.one(event.delay_id, None)).finalised_ms is None:
+        if (await self.one(event.delay_id, event.user_id)).finalised_ms is None:
             await self.finalise(event, event_id)
         self.dues.discard(event.delay_id)
 

@@ -266,21 +266,34 @@ class EarlierTextTests(DelayedEventCase):
             response = await self.alice.client.put(path, HELLO, **{"org.matrix.msc4140.delay": bad})
             self.assert_refused(400, "M_INVALID_PARAM", response)
 
-    async def test_the_action_may_be_in_the_body_and_the_id_be_enough(self) -> None:
-        """An ID that nobody can guess lets services act that hold no token of the user's."""
+    async def test_the_action_may_be_in_the_body(self) -> None:
+        """As an earlier text of the proposal has it."""
         delay_id = await self.delay_id(self.alice)
         path = f"{UNSTABLE}/delayed_events/{delay_id}"
-        stranger = self.api.stranger
         statuses = [
-            (await stranger.post(path, {"action": "restart"})).status,
-            (await stranger.post(f"{path}/restart", {})).status,
+            (await self.alice.client.post(path, {"action": "restart"})).status,
             (await self.alice.client.post(path, {"action": "send"})).status,
         ]
 
-        self.assertEqual([200, 200, 200], statuses)
+        self.assertEqual([200, 200], statuses)
         self.assertEqual(["later"], await self.alice.texts(self.room_id))
-        self.assert_refused(400, "M_BAD_JSON", await stranger.post(path, {"action": "explode"}))
+        self.assert_refused(400, "M_BAD_JSON", await self.alice.client.post(path, {"action": "explode"}))
         self.assert_refused(404, "M_NOT_FOUND", await self.bob.client.post(path, {"action": "send"}))
+
+    async def test_to_know_the_id_is_not_enough(self) -> None:
+        """Every endpoint wants the token of whoever scheduled the event, under either path."""
+        delay_id = await self.delay_id(self.alice)
+        stranger, item = self.api.stranger, f"delayed_events/{delay_id}"
+        answers = [await stranger.post(f"{UNSTABLE}/{item}", {"action": "send"})]
+        for prefix in (UNSTABLE, V1):
+            answers += [
+                await stranger.post(f"{prefix}/{item}/{action}", {}) for action in ("restart", "send", "cancel")
+            ]
+            answers.append(await stranger.get(f"{prefix}/{item}"))
+
+        for answer in answers:
+            self.assert_refused(401, "M_MISSING_TOKEN", answer)
+        self.assertEqual([], await self.alice.texts(self.room_id))
 
     async def test_the_unstable_paths_are_the_same(self) -> None:
         """Scheduling, listing and looking up."""
@@ -318,8 +331,8 @@ class OutageTests(DelayedEventCase):
     async def test_two_that_send_the_same_send_it_once(self) -> None:
         """Whoever is first; for the other it is done."""
         delay_id = await self.delay_id(self.alice)
-        event = await self.delayed.events.one(delay_id, None)
-        results = [self.delayed.events.send(delay_id, None) for _ in range(4)]
+        event = await self.delayed.events.one(delay_id, self.alice.user_id)
+        results = [self.delayed.events.send(delay_id, self.alice.user_id) for _ in range(4)]
         for result in results:
             await result
         self.delayed.events.dues.set(delay_id, 0)
@@ -333,7 +346,7 @@ class OutageTests(DelayedEventCase):
         from homeserver.services.delayed_events.service import NotScheduled
 
         delay_id = await self.delay_id(self.alice)
-        stale = await self.delayed.events.one(delay_id, None)
+        stale = await self.delayed.events.one(delay_id, self.alice.user_id)
         await self.act(self.alice, delay_id, "cancel")
         with self.assertRaises(NotScheduled):
             await self.delayed.events.deliver(stale)
