@@ -68,6 +68,9 @@ def parse_identifier(body: Mapping[str, JSON]) -> UserIdentifier:
             )
             _text(identifier, "country", "identifier.")
             return ThirdPartyID("msisdn", digits)
+        case None if "medium" in identifier:
+            # The spec's own example of such a login says no type.  Spec: client-server-api#legacy-login
+            return _parse_third_party(identifier, "identifier.")
         case None:
             raise Malformed("This says no type.", "identifier.type", "M_MISSING_PARAM")
         case other:

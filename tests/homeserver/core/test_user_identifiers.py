@@ -28,6 +28,8 @@ def test_the_kinds_of_identifier() -> None:
     assert parse_identifier({"identifier": {"type": "m.id.user", "user": "alice"}}) == UserName("alice")
     email: dict[str, Any] = {"type": "m.id.thirdparty", "medium": "email", "address": "Alice@Example.org"}
     assert parse_identifier({"identifier": email}) == ThirdPartyID("email", "alice@example.org")
+    untyped: dict[str, Any] = {"medium": "email", "address": "alice@example.org"}
+    assert parse_identifier({"identifier": untyped}) == ThirdPartyID("email", "alice@example.org")
     phone: dict[str, Any] = {"type": "m.id.phone", "country": "GB", "phone": "+44 7700 900001"}
     assert parse_identifier({"identifier": phone}) == ThirdPartyID("msisdn", "447700900001")
 
@@ -45,6 +47,7 @@ def test_the_deprecated_forms() -> None:
         ({"identifier": "alice"}, "M_BAD_JSON"),
         ({"identifier": {}}, "M_MISSING_PARAM"),
         ({"identifier": {"type": "m.id.user"}}, "M_MISSING_PARAM"),
+        ({"identifier": {"medium": "email"}}, "M_MISSING_PARAM"),
         ({"identifier": {"type": "m.id.user", "user": 7}}, "M_BAD_JSON"),
         ({"identifier": {"type": "m.id.user", "user": "a\0"}}, "M_BAD_JSON"),
         ({"identifier": {"type": "m.id.phone", "phone": "1"}}, "M_MISSING_PARAM"),
