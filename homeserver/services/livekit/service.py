@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from attrs import define
-from joserfc import jwt
+from joserfc import jws
 from joserfc.jwk import OctKey
 
-from homeserver.core.canonical import encode_canonical
+from homeserver.core.canonical import encode_canonical, encode_json
 from homeserver.core.identifiers import RoomID, ServerName, UserID, server_of
 from homeserver.core.livekit import Grant, alias_of, identity_of
 from homeserver.core.unpadded_base64 import encode_base64
@@ -23,7 +23,7 @@ from homeserver.services.livekit.settings import LiveKitSettings
 from homeserver.services.memberships import Memberships
 from homeserver.services.refusals import InvalidParameter, NotAuthorized, NotFound
 
-_HEADER: Final = {"alg": "HS256", "typ": "JWT"}
+_HEADER: Final[dict[str, Any]] = {"alg": "HS256", "typ": "JWT"}
 
 
 @define(eq=False)
@@ -88,4 +88,4 @@ class LiveKit:
 
 
 def _signed(claims: Mapping[str, Any], secret: str) -> str:
-    return jwt.encode(_HEADER, dict(claims), OctKey.import_key(secret))
+    return jws.serialize_compact(_HEADER, encode_json(claims), OctKey.import_key(secret))
