@@ -112,6 +112,8 @@ class Writer:
     def commit(self, batch: Batch) -> None:
         """What ``start`` began is durable.  Raises Unavailable."""
         if batch.transaction == CLOSED:
+            # Nothing was written; what other processes wrote is told all the same, and once.
+            self.head = batch.head
             return
         try:
             self._end("COMMIT")

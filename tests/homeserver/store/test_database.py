@@ -144,6 +144,18 @@ class WriteTests(DatabaseCase):
 
         self.assertEqual([1, 2, 3, 4], [entry.ref for entry in heard])
 
+    async def test_entries_of_other_processes_are_heard_once(self) -> None:
+        """Also where the write that met them was refused: who follows the log counts on having no entry twice."""
+        other = self.open()
+        heard: list[LogEntry] = []
+        self.database.subscribe(heard.extend)
+        await other.write(add, 1)
+        await self.assertFailure(self.database.write(add, 7, then=KeyError()), KeyError)
+        await self.database.write(add, 2)
+        await other.close()
+
+        self.assertEqual([(1, 1), (2, 2)], [(entry.position, entry.ref) for entry in heard])
+
     async def test_two_processes_write_one_log(self) -> None:
         """Two writers at once, and still no gap and no position twice."""
         other = self.open()
