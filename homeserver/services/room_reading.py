@@ -71,9 +71,13 @@ class RoomReading:
         return await self._entry(await self.views.open(caller, room_id), key)
 
     async def shown_entry(self, caller: Caller, room_id: RoomID, key: StateKey) -> JSON:
-        """The same as clients see events.  Raises NotInRoom, NotFound."""
+        """The same as clients see events, with what it replaced.  Raises NotInRoom, NotFound."""
         view = await self.views.open(caller, room_id)
-        return (await self._rendered(view, [await self._entry(view, key)]))[0]
+        entry = await self._entry(view, key)
+        memberships = await self.views.history.memberships_at(view.row, view.user_id, view.room_nid, [entry])
+        if entry.nid not in memberships:
+            return (await self.shown.state(view, [entry]))[0]
+        return (await self.shown.timeline(view, [(entry, memberships[entry.nid])]))[0]
 
     async def members(self, caller: Caller, room_id: RoomID, at: Ordering | None, wanted: MemberFilter) -> list[JSON]:
         """The member events, as they were at a place of the timeline; None: now.  Raises NotInRoom."""

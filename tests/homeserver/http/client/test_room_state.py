@@ -59,6 +59,17 @@ class StateTests(RoomAPICase):
         self.assert_refused(404, "M_NOT_FOUND", await self.alice.client.get(f"{path}/other"))
         self.assert_refused(400, "M_INVALID_PARAM", await self.alice.client.get(path, format="x"))
 
+    async def test_an_entry_tells_what_it_replaced(self) -> None:
+        """As an event, and not as one of many.  Spec: client-server-api#room-event-format"""
+        path = f"{V3}/rooms/{self.room_id}/state/m.room.name"
+        first = (await self.alice.client.get(path, format="event")).json
+        await self.alice.set_state(self.room_id, "m.room.name", {"name": "Other"})
+        second = (await self.alice.client.get(path, format="event")).json["unsigned"]
+
+        self.assertNotIn("replaces_state", first["unsigned"])
+        self.assertEqual((first["event_id"], {"name": "Moot"}), (second["replaces_state"], second["prev_content"]))
+        self.assertEqual("join", second["membership"])
+
     async def test_members(self) -> None:
         """All, those of one membership, and those not of one; both together are an or."""
         await self.bob.join(self.room_id)
