@@ -47,6 +47,8 @@ _TWINS: dict[str, tuple[str, ...]] = {
     "client-server/getProfileField": (f"{_UNSTABLE}/uk.tcpip.msc4133/profile/{{userId}}/{{keyName}}",),
     "client-server/setProfileField": (f"{_UNSTABLE}/uk.tcpip.msc4133/profile/{{userId}}/{{keyName}}",),
     "client-server/deleteProfileField": (f"{_UNSTABLE}/uk.tcpip.msc4133/profile/{{userId}}/{{keyName}}",),
+    # MSC2432: before v1.1.
+    "client-server/getLocalAliases": (f"{_UNSTABLE}/org.matrix.msc2432/rooms/{{roomId}}/aliases",),
     # MSC2675: before v1.3.
     "client-server/getRelatingEvents": (f"{_UNSTABLE}/rooms/{{roomId}}/relations/{{eventId}}",),
     "client-server/getRelatingEventsWithRelType": (f"{_UNSTABLE}/rooms/{{roomId}}/relations/{{eventId}}/{{relType}}",),
