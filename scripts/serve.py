@@ -108,7 +108,7 @@ async def _start(settings: Settings, reactor: Any, closing: AsyncExitStack) -> S
     )
     served = (
         *endpoints.server_endpoints(ground, welcome, proposals),
-        *endpoints.account_endpoints(ground, identity, push, administration),
+        *endpoints.account_endpoints(ground, identity, push, administration, proposals),
         *endpoints.user_endpoints(ground, push),
         *endpoints.room_endpoints(ground, identity, traffic, proposals),
         *endpoints.event_endpoints(ground, syncing, proposals),

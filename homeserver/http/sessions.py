@@ -2,6 +2,7 @@
 
 from attrs import frozen
 
+from homeserver.core.canonical import JSONObject
 from homeserver.core.identifiers import DeviceID, ServerName, UserID, server_of
 from homeserver.services.sessions import Opened
 
@@ -16,6 +17,8 @@ class SessionReply:
     access_token: str | None = None
     refresh_token: str | None = None
     expires_in_ms: int | None = None
+    well_known: JSONObject | None = None
+    """Where the client finds this server from now on, as autodiscovery tells it; only a login tells so."""
 
 
 def session_reply(opened: Opened) -> SessionReply:

@@ -33,7 +33,10 @@ class PasswordSettings:
     argon2_memory_kib: int = 65_536
     """Memory that hashing one password takes, in KiB."""
     length_min: int = 1
-    """Characters that a password has at least; shorter ones are refused with M_WEAK_PASSWORD."""
+    """
+    Characters that a password has at least; shorter ones are refused with M_WEAK_PASSWORD. 1 refuses none; where people
+    choose their passwords, 8 or more is wise.
+    """
     digit_required: bool = False
     """Whether a password needs a digit."""
     symbol_required: bool = False

@@ -71,7 +71,7 @@ from homeserver.http.client.turn import TurnEndpoints
 from homeserver.http.client.typing import TypingEndpoints
 from homeserver.http.client.user_directory import UserDirectoryEndpoints
 from homeserver.http.client.versions import VersionsEndpoints
-from homeserver.http.client.wellknown import WellKnownEndpoints
+from homeserver.http.client.wellknown import WellKnownEndpoints, client_configuration
 from homeserver.http.landing import LandingEndpoints, Welcome
 from homeserver.services.administration.whois import WhoIs
 from homeserver.services.appservices.pinging import Pinging
@@ -110,13 +110,15 @@ def server_endpoints(ground: Ground, welcome: Welcome, proposals: Proposal) -> t
 
 
 def account_endpoints(
-    ground: Ground, identity: Identity, push: Push, administration: Administration
+    ground: Ground, identity: Identity, push: Push, administration: Administration, proposals: Proposal
 ) -> tuple[object, ...]:
     """Accounts: how they begin, how one proves to be theirs, and how they end."""
-    sign_in = ground.sign_in
+    sign_in, settings = ground.sign_in, ground.base.settings
+    # An address that nobody has named is good for whoever found it, and for nobody else.
+    told = None if settings.public_baseurl is None else client_configuration(settings.baseurl, proposals.well_known)
     return (
         RegisterEndpoints(sign_in.registration),
-        LoginEndpoints(sign_in.logins),
+        LoginEndpoints(sign_in.logins, well_known=told),
         LoginPageEndpoints(),
         StagePageEndpoints(StagesOnPages(sign_in.interactive_auth, sign_in.validation)),
         SessionEndpoints(sign_in.sessions),

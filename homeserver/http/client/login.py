@@ -4,7 +4,7 @@ Sessions are opened, renewed and closed.
 Spec: client-server-api#legacy-login
 """
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from homeserver.core.canonical import JSON, JSONObject
 from homeserver.core.identifiers import DeviceID
@@ -84,6 +84,8 @@ class LoginEndpoints:
 
     logins: Logins
     flows: LoginFlows = field(default=_FLOWS)
+    well_known: JSONObject | None = None
+    """What autodiscovery tells clients; None: it is not known by which address they reach this server."""
 
     @operation("getLoginFlows")
     async def login_flows(self) -> LoginFlows:
@@ -99,7 +101,9 @@ class LoginEndpoints:
             display_name=parse_device_name(wanted.initial_device_display_name),
             refreshable=wanted.refresh_token,
         )
-        return session_reply(await self._open(wanted, body, session, info, incoming))
+        return evolve(
+            session_reply(await self._open(wanted, body, session, info, incoming)), well_known=self.well_known
+        )
 
     @operation("generateLoginToken")
     async def generate_login_token(self, caller: Caller, info: RequestInfo, body: AuthBody) -> LoginToken:

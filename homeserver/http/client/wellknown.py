@@ -55,6 +55,11 @@ class SupportReply:
     support_page: str | None
 
 
+def client_configuration(baseurl: str, proposed: Mapping[str, JSON]) -> JSONObject:
+    """What clients that know the server's name are told; *proposed*: by proposals."""
+    return {"m.homeserver": {"base_url": baseurl}, **proposed}
+
+
 @frozen
 class WellKnownEndpoints:
     """
@@ -74,7 +79,7 @@ class WellKnownEndpoints:
         """Where clients find this server.  Raises NotFound."""
         if self.public_baseurl is None:
             raise NotFound("This server has no public address.")
-        return {"m.homeserver": {"base_url": self.public_baseurl}, **self.proposed}
+        return client_configuration(self.public_baseurl, self.proposed)
 
     @server_operation("getWellKnown")
     async def server(self) -> JSONObject:

@@ -4,10 +4,12 @@ from typing import Any
 
 from homeserver.core.identifiers import UserID
 from homeserver.core.tokens import hash_of
+from homeserver.http.client.login import LoginEndpoints
+from homeserver.http.client.wellknown import client_configuration
 from homeserver.services.login_failures import LoginFailureSettings
 from homeserver.store import access_tokens
 from tests.accounts import PASSWORD, Accounts, by_password
-from tests.client import Client, Response
+from tests.client import Client, Response, a_site
 from tests.databases import DatabaseCase
 
 LOGIN = "/_matrix/client/v3/login"
@@ -51,6 +53,19 @@ class LoginTests(DatabaseCase):
 
         self.assertEqual(200, response.status)
         self.assertEqual("PHONE", whoami.json["device_id"])
+
+    async def test_where_the_server_is(self) -> None:
+        """A login tells what autodiscovery does, where that is known; nothing else does."""
+        unknown = await self.log_in()
+        told = client_configuration("https://m.example.org", {"org.example.more": True})
+        site = a_site(LoginEndpoints(self.accounts.logins, well_known=told), clock=self.accounts.clock)
+        known = await Client(site).post(LOGIN, BODY)
+
+        self.assertEqual((200, 200), (unknown.status, known.status))
+        self.assertNotIn("well_known", unknown.json)
+        self.assertEqual(
+            {"m.homeserver": {"base_url": "https://m.example.org"}, "org.example.more": True}, known.json["well_known"]
+        )
 
     async def test_deprecated_forms(self) -> None:
         """Older clients name the user in another place, and ask under another path."""

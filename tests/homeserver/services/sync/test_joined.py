@@ -49,6 +49,33 @@ class JoinedRoomsTests(DatabaseCase):
         self.assertFalse(timeline["limited"])
         self.assertNotIn("rooms", third)
 
+    async def test_what_is_too_old_for_everybody(self) -> None:
+        """Is not shown to those either who were in the room all the time; state is, and the room is not whole."""
+        first = (await self.services.sync(ALICE))["next_batch"]
+        await self.services.say(self.room_id, DAVE, "old")
+        visible = self.services.timelines.visible
+
+        class Horizon:
+            async def oldest_shown(self, room_nid: int, room_id: RoomID) -> int | None:
+                return 2**53
+
+        visible.horizon = Horizon()
+        topic = await self.services.set_state(self.room_id, ALICE, "m.room.topic", {"topic": "x"})
+        timeline = (await self.room_for(ALICE, first))["timeline"]
+
+        self.assertEqual([topic], [event["event_id"] for event in timeline["events"]])
+        self.assertTrue(timeline["limited"])
+
+    async def test_the_state_of_a_gap_tells_what_the_reader_was(self) -> None:
+        """In the room, wherever that is certain."""
+        first = (await self.services.sync(ALICE))["next_batch"]
+        await self.services.set_state(self.room_id, ALICE, "m.room.topic", {"topic": "x"})
+        for number in range(25):
+            await self.services.say(self.room_id, DAVE, f"message {number}")
+        state_events = (await self.room_for(ALICE, first))["state"]["events"]
+
+        self.assertEqual(["join"], [event["unsigned"]["membership"] for event in state_events])
+
     async def test_a_gap_is_bridged_by_the_state(self) -> None:
         """When more has happened than is shown, what changed in the gap is in the state, and what is shown is not."""
         first = await self.services.sync(ALICE)
