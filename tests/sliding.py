@@ -45,7 +45,7 @@ class SlidingServices:
         self.sync_services = sync
         database, known, tail = sync.database, sync.known, sync.tail
         spans = LogSpans(tail, 20_000)
-        bumps = Bumps(database, known)
+        self.bumps = bumps = Bumps(database, known)
         tail.follow(bumps.follow)
         self.orders = RoomOrders(database, tail, sync.memberships, sync.moves, spans)
         self.links = Links(database, sync.clock, settings)

@@ -1,5 +1,7 @@
 """Tests of rooms with a policy server, on whole servers."""
 
+from unittest.mock import patch
+
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 
@@ -15,6 +17,7 @@ from homeserver.core.signatures import SigningKey, signatures_by
 from homeserver.core.timeline import Status
 from homeserver.core.unpadded_base64 import encode_base64
 from homeserver.http.operation import endpoints_of
+from homeserver.services.live_rooms import LiveRooms
 from homeserver.services.policy.recommendations import Recommendations
 from homeserver.services.policy.rules import PolicyRules
 from homeserver.services.refusals import Forbidden, NotRecommended, Refusal
@@ -293,6 +296,19 @@ class PolicyRoomTests(Federation, TestCase):
             await self.two.inviting.invite(BOB, theirs, DAVE)
         await self.one.timeline.send(self.list_id, Draft("m.room.redaction", ALICE, {"redacts": rule}, redacts=rule))
         await self.two.inviting.invite(BOB, theirs, DAVE)
+
+    async def test_a_list_that_is_deleted_bans_nobody(self) -> None:
+        """Whatever was in memory of its rules."""
+        theirs = await self.two.create(BOB)
+        await self.rule("user", str(BOB))
+        with self.assertRaises(Forbidden):
+            await self.two.inviting.invite(BOB, theirs, DAVE)
+        nid = (await self.one.room(self.list_id)).nid
+        with patch.object(LiveRooms, "find", return_value=None):
+            self.rules.forget_room(self.list_id, nid)
+            reason = await self.rules.against(BOB, theirs)
+
+        self.assertIsNone(reason)
 
     async def test_leaving_is_never_refused(self) -> None:
         """Who is inside may go."""
