@@ -108,7 +108,7 @@ class AdministrationCase(DatabaseCase):
         self.site = a_site(
             *administration,
             DescriptionEndpoints([type(each) for each in administration], "1.0"),
-            AdminEndpoints(standing, WhoIs(self.database)),
+            AdminEndpoints(standing, WhoIs(self.database, self.accounts.last_seen)),
             LoginEndpoints(accounts.logins),
             SessionEndpoints(sessions),
             DeviceEndpoints(accounts.devices),

@@ -130,7 +130,7 @@ def account_endpoints(
         AccountRenewalEndpoints(sign_in.validity),
         IdentityEndpoints(identity.bindings),
         OpenIDEndpoints(ground.users.openid),
-        AdminEndpoints(administration.standing, WhoIs(ground.base.database)),
+        AdminEndpoints(administration.standing, WhoIs(ground.base.database, ground.sign_in.last_seen)),
     )
 
 

@@ -46,9 +46,9 @@ class AdminEndpoints:
         return await self.whois.of(caller, user_id)
 
     @operation(evolve(CLIENT["getAdminLockUser"], authentication=_BY))
-    async def show_lock(self, user_id: UserID) -> Locked:
-        """Whether the account is locked.  Raises InvalidParameter, NotFound."""
-        return Locked((await self.standing.of(user_id)).locked)
+    async def show_lock(self, caller: Caller, user_id: UserID) -> Locked:
+        """Whether the account is locked.  Raises InvalidParameter, NotFound, Forbidden."""
+        return Locked((await self.standing.told_to(caller, user_id)).locked)
 
     @operation(evolve(CLIENT["setAdminLockUser"], authentication=_BY))
     async def set_lock(self, caller: Caller, user_id: UserID, body: Locked) -> Locked:
@@ -57,9 +57,9 @@ class AdminEndpoints:
         return body
 
     @operation(evolve(CLIENT["getAdminSuspendUser"], authentication=_BY))
-    async def show_suspension(self, user_id: UserID) -> Suspended:
-        """Whether the account is suspended.  Raises InvalidParameter, NotFound."""
-        return Suspended((await self.standing.of(user_id)).suspended)
+    async def show_suspension(self, caller: Caller, user_id: UserID) -> Suspended:
+        """Whether the account is suspended.  Raises InvalidParameter, NotFound, Forbidden."""
+        return Suspended((await self.standing.told_to(caller, user_id)).suspended)
 
     @operation(evolve(CLIENT["setAdminSuspendUser"], authentication=_BY))
     async def set_suspension(self, caller: Caller, user_id: UserID, body: Suspended) -> Suspended:

@@ -25,9 +25,16 @@ class Standing:
     database: Database
     sessions: Sessions
 
-    async def of(self, user_id: UserID) -> User:
-        """The living account of this server.  Raises InvalidParameter for other servers' users, NotFound."""
-        return _living(await self.account(user_id), user_id)
+    async def told_to(self, admin: Caller, user_id: UserID) -> User:
+        """
+        The living account of this server.
+
+        Raises InvalidParameter for other servers' users, NotFound; Forbidden for another administrator's.
+        """
+        account = _living(await self.account(user_id), user_id)
+        if account.is_admin and user_id != admin.user_id:
+            raise Forbidden("This is another administrator.")
+        return account
 
     async def account(self, user_id: UserID) -> User | None:
         """The account, living or not; None when there is none.  Raises InvalidParameter for other servers' users."""

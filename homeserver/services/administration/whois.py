@@ -9,6 +9,7 @@ from attrs import define
 from homeserver.core.canonical import JSON, JSONObject
 from homeserver.core.identifiers import UserID
 from homeserver.services.callers import Caller
+from homeserver.services.last_seen import LastSeen
 from homeserver.services.refusals import Forbidden, NotFound
 from homeserver.store import devices, users
 from homeserver.store.database import Database
@@ -20,6 +21,7 @@ class WhoIs:
     """Tells of a user's sessions and connections."""
 
     database: Database
+    last_seen: LastSeen
 
     async def of(self, caller: Caller, user_id: UserID) -> JSONObject:
         """The sessions of the user, as clients see them.  Raises Forbidden unless it is the caller; NotFound."""
@@ -28,7 +30,8 @@ class WhoIs:
         if await self.database.read(users.by_id, user_id) is None:
             raise NotFound(f"There is no account {user_id}.")
         found = await self.database.read(devices.of_user, user_id)
-        return {"user_id": user_id, "devices": {device.device_id: _shown(device) for device in found}}
+        seen = [self.last_seen.up_to_date(user_id, device) for device in found]
+        return {"user_id": user_id, "devices": {device.device_id: _shown(device) for device in seen}}
 
 
 def _shown(device: Device) -> JSONObject:
