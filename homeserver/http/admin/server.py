@@ -1,5 +1,7 @@
 """The server as a whole: what it is, how much there is on it, and what it tells its users."""
 
+from typing import Final
+
 from attrs import frozen
 
 from homeserver.core.canonical import JSONObject
@@ -10,6 +12,9 @@ from homeserver.services.administration.notices import NoticeRounds
 from homeserver.services.administration.statistics import About, Counts, Statistics
 from homeserver.services.callers import Caller
 from homeserver.services.jobs.shown import ShownJob, shown_job
+
+NOTICE_TYPE: Final = "org.folkmoot.notice"
+"""What kind of notice an administrator's words are; the spec names none for them."""
 
 
 @frozen
@@ -65,4 +70,7 @@ class ServerEndpoints:
 def _content(body: NoticeBody) -> JSONObject:
     if (body.body is None) == (body.content is None):
         raise Malformed("A notice has either a body or a content.", "body", "M_MISSING_PARAM")
-    return body.content if body.content is not None else {"msgtype": "m.text", "body": body.body}
+    if body.content is not None:
+        return body.content
+    # Spec: client-server-api#server-notices
+    return {"msgtype": "m.server_notice", "server_notice_type": NOTICE_TYPE, "body": body.body}

@@ -95,7 +95,8 @@ class ServerTests(AdministrationCase):
         """To one, and to everybody who can be told; what is no message is refused."""
         await self.client_of("deaf")
         await self.done("POST", f"/notices/users/{user('alice')}", {"body": "hello"})
-        self.assertEqual([(user("alice"), {"msgtype": "m.text", "body": "hello"})], self.notices.sent)
+        notice = {"msgtype": "m.server_notice", "server_notice_type": "org.folkmoot.notice", "body": "hello"}
+        self.assertEqual([(user("alice"), notice)], self.notices.sent)
         self.notices.sent.clear()
         content = {"msgtype": "m.notice", "body": "all", "formatted_body": "<b>all</b>"}
         self.assertEqual(404, (await self.ask("GET", "/notices")).status)
