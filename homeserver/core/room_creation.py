@@ -13,6 +13,7 @@ from homeserver.core.canonical import JSON, JSONObject
 from homeserver.core.drafts import Draft
 from homeserver.core.identifiers import RoomAlias, UserID, is_user_id
 from homeserver.core.malformed import Malformed
+from homeserver.core.room_outlines import SPACE
 from homeserver.core.versions import RoomVersion
 
 PRIVATE_CHAT: Final = "private_chat"
@@ -125,7 +126,8 @@ def power_levels(request: RoomRequest) -> JSONObject:
             # Since v12 whoever may upgrade a room stands above those who may change its state.
             "m.room.tombstone": _UPGRADE_LEVEL if privileged else 100,
         },
-        "events_default": 0,
+        # Nobody talks in a space.  Spec: client-server-api#spaces
+        "events_default": 100 if request.creation_content.get("type") == SPACE else 0,
         "state_default": 50,
         "ban": 50,
         "kick": 50,

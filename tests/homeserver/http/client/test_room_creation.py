@@ -57,6 +57,15 @@ class CreateRoomTests(RoomAPICase):
         found = await self.bob.client.get(f"{V3}/directory/room/%23moot:localhost")
         self.assertEqual(room_id, found.json["room_id"])
 
+    async def test_nobody_talks_in_a_space(self) -> None:
+        """Unless its creator says so.  Spec: client-server-api#spaces"""
+        of_space = {"creation_content": {"type": "m.space"}}
+        silent = await self.alice.create_room(**of_space)
+        loud = await self.alice.create_room(**of_space, power_level_content_override={"events_default": 0})
+        levels = [(await self.alice.state(room, "m.room.power_levels")).json for room in (silent, loud)]
+
+        self.assertEqual([100, 0], [each["events_default"] for each in levels])
+
     async def test_trusted_invites(self) -> None:
         """Who is invited to a trusted chat has the creator's power: by level, and since version 12 as a creator."""
         old = await self.alice.create_room(preset="trusted_private_chat", invite=[self.bob.user_id], room_version="10")
