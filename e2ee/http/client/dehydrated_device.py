@@ -13,6 +13,7 @@ from e2ee.services.dehydrated_devices import DehydratedDevices, NewDehydrated, P
 from e2ee.services.device_keys import Upload
 from homeserver.core.canonical import JSON, JSONObject
 from homeserver.core.identifiers import DeviceID
+from homeserver.core.malformed import Malformed
 from homeserver.core.registration import parse_device_name
 from homeserver.http.operation import operation
 from homeserver.http.rows import Authentication, Body, Query, Row
@@ -57,12 +58,14 @@ class DehydratedDeviceEndpoints:
 
     @operation(Row(_API, "putDehydratedDevice", "PUT", _PATH, _BY, body=Body.JSON))
     async def replace(self, caller: Caller, body: DehydratedBody) -> DehydratedName:
-        """The caller has this dehydrated device.  Raises Forbidden."""
+        """The caller has this dehydrated device.  Raises Malformed, Forbidden."""
         upload = Upload(
             parse_device_keys(body.device_keys, caller.user_id, body.device_id),
             parse_one_time_keys(body.one_time_keys),
             parse_fallback_keys(body.fallback_keys),
         )
+        if not isinstance(body.device_data.get("algorithm"), str):
+            raise Malformed("It must be said how the device is put away.", "device_data.algorithm")
         name = parse_device_name(body.initial_device_display_name)
         await self.dehydrated.replace(caller.user_id, NewDehydrated(body.device_id, body.device_data, name, upload))
         return DehydratedName(body.device_id)
