@@ -50,7 +50,7 @@ class SendingTests(RoomAPICase):
         fields = []
         for delay_id in (early, late):
             await self.delayed.events.send(delay_id, self.alice.user_id)
-            event_id = (await self.delayed.events.one(delay_id, None)).event_id
+            event_id = (await self.delayed.events.one(delay_id, self.alice.user_id)).event_id
             event = await self.alice.ok(self.alice.room(self.room_id, f"event/{event_id}"))
             fields.append(event["msc4354_sticky"])
 
