@@ -119,12 +119,12 @@ class _Sqlite:
             .limit(bindparam("matched"))
             .subquery("matching")
         )
-        # No order here: SQLite takes one match after the other as they come, the newest first, until it has enough;
-        # asked to sort them it would take them all.
-        return filters(
-            select(m.c.nid, d.c.room_nid, d.c.origin_server_ts, m.c.rank).limit(bindparam("scanned")),
-            m.join(d, d.c.nid == m.c.nid),
-        )
+        # SQLite takes one match after the other as they come, the newest first, until it has enough: as long as it
+        # need not join what matches, which it would gather for that, nor is asked to sort it.
+        wanted = filters(select(d.c.nid).where(d.c.nid == m.c.nid), d).correlate(m).exists()
+        picked = select(m).where(wanted).limit(bindparam("scanned")).subquery("picked")
+        columns = (picked.c.nid, d.c.room_nid, d.c.origin_server_ts, picked.c.rank)
+        return select(*columns).select_from(picked.join(d, d.c.nid == picked.c.nid))
 
     def query(self, sought: Iterable[Sought], room_nids: Collection[int]) -> dict[str, str]:
         words = " AND ".join(f'"{" ".join(each.words)}"{" *" if each.is_prefix else ""}' for each in sought)
@@ -174,7 +174,8 @@ class _Postgresql:
         columns = (d.c.nid, d.c.room_nid, d.c.origin_server_ts)
         newest = filters(
             select(*columns, *([d.c.words] if by_rank else []))
-            .where(d.c.words.op("@@")(query), d.c.nid <= bindparam("newest"))
+            # Not by the key's index: without statistics the planner thinks that most are newer.
+            .where(d.c.words.op("@@")(query), d.c.nid + 0 <= bindparam("newest"))
             .order_by(d.c.nid.desc())
             .limit(bindparam("scanned")),
             d,

@@ -17,6 +17,7 @@ from scripts.postgresql import Cluster
 
 # One core for the server, the other for the load: neither steals from the other.
 SERVER_CORE, LOAD_CORE = 0, 1
+RESTING_SECONDS, RESTS_MAX = 0.5, 120
 
 
 _ONE = {
@@ -62,6 +63,14 @@ class Subject:
         """The server keeps to its core.  PostgreSQL runs where there is room: it is another machine in real life."""
         for task in os.listdir(f"/proc/{self.server.pid}/task"):
             os.sched_setaffinity(int(task), {SERVER_CORE % (os.cpu_count() or 1)})
+
+    def rest(self) -> None:
+        """The server does nothing by itself any more: whatever follows the log is through it."""
+        for _ in range(RESTS_MAX):
+            used = self.cpu_seconds()
+            time.sleep(RESTING_SECONDS)
+            if self.cpu_seconds() - used < RESTING_SECONDS / 20:
+                return
 
     def drive(self, lanes: Sequence[Lane]) -> float:
         place = self.server.place

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from scripts.benchmarks.large_room import measure_large_room
 from scripts.benchmarks.load import Gate, Lane
 from scripts.benchmarks.many_rooms import measure_many_rooms
-from scripts.benchmarks.searching import measure_search
+from scripts.benchmarks.searching import measure_large_search, measure_search
 from scripts.benchmarks.subjects import (
     Figure,
     Subject,
@@ -214,6 +214,7 @@ WORKLOADS: Final[dict[str, Callable[[Subject], list[Figure]]]] = {
     "room-creation": measure_room_creation,
     "federated-send": measure_federated_send,
     "search": measure_search,
+    "search-large": measure_large_search,
     "many-rooms": measure_many_rooms,
     "large-room": measure_large_room,
 }

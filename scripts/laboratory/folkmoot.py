@@ -45,6 +45,11 @@ def make_folkmoot(
     )
 
 
+def database_url(place: Place) -> str:
+    """Where a Folkmoot in *place* keeps everything."""
+    return place.database_url or f"sqlite:///{place.directory}/folkmoot.db"
+
+
 def make_administrator(server: Homeserver, username: str) -> str:
     """The user ID of a new account that administers *server*, made as operators make the first one."""
     account = (username, "--admin", "--password", PASSWORD, "--config", str(_settings_file(server.place)))
@@ -69,7 +74,7 @@ def _settings(place: Place, *, presence: bool, room_version: str) -> dict[str, A
         "server_name": place.server_name,
         "public_baseurl": f"https://{place.server_name}",
         "data_dir": str(place.directory / "data"),
-        "database": {"url": place.database_url or f"sqlite:///{place.directory}/folkmoot.db"},
+        "database": {"url": database_url(place)},
         "listeners": [
             {"bind": place.host, "port": place.client_port},
             {"bind": place.host, "port": place.tls_port, "tls": keys},

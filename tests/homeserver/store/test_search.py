@@ -8,7 +8,7 @@ from homeserver.core.log import EVENT, STORED, Position
 from homeserver.core.search_words import words_sought
 from homeserver.core.searchable import EVERY_KEY, SearchKey
 from homeserver.core.timeline import Status
-from homeserver.store import events, search
+from homeserver.store import events, search, search_hits
 from homeserver.store.events import StoredEvent
 from homeserver.store.search_hits import Hits, SearchQuery, hits
 from tests.databases import TransactionCase, each_database
@@ -117,8 +117,24 @@ class SearchIndexTests(TransactionCase):
         ranked = self.look("apple", by_rank=True).first
 
         self.assertEqual([close, far], [hit.nid for hit in ranked])
-        self.assertGreater(ranked[0].rank, ranked[1].rank)
+        self.assertGreater(ranked[0].rank or 0, ranked[1].rank or 0)
         self.assertEqual([far, close], self.found("apple"))
+
+    def test_of_many_matches_the_newest(self) -> None:
+        """A search that ends early has found the newest of what passes its filter, and says that there is more."""
+        self.patch(search_hits, "COUNTED_MAX", 2)
+        self.patch(search_hits, "RANKED_MAX", 3)
+        bob = UserID("@bob:one.example")
+        ours = [self.message(f"apple {number}", sender=bob) for number in range(4)]
+        nids = [self.message(f"apple and pear {number}") for number in range(6)]
+        self.index()
+
+        self.assertEqual(nids[:-4:-1], self.found("apple", limit=3))
+        self.assertEqual(5, self.look("apple", limit=3).total)
+        self.assertEqual(ours[::-1], self.found("apple", senders=[bob]))
+        self.assertEqual(3, self.look("apple", by_rank=True).total)
+        self.assertEqual(set(nids[3:]), set(self.found("apple", by_rank=True)))
+        self.assertEqual([*nids[::-1], *ours[::-1]], self.found("apple"))
 
     def test_what_is_redacted_is_gone(self) -> None:
         """Neither what was indexed is found after its redaction, nor what was redacted between harvest and storing."""
