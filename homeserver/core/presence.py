@@ -79,6 +79,8 @@ class DevicePresence:
 
     state: PresenceState
     until_ms: int
+    is_set: bool = False
+    """By the user's own word, and not by how the device syncs."""
 
 
 def presence_of(

@@ -110,7 +110,7 @@ class PresenceBoard:
         now = now_ms(self.clock)
         known.status_msg = status_msg
         known.last_active_ms = now
-        known.devices[device_id] = DevicePresence(presence, now + STATED_FOR_MS)
+        known.devices[device_id] = DevicePresence(presence, now + STATED_FOR_MS, is_set=True)
         self._settle(user_id, known, rooms)
 
     def syncing(
@@ -119,8 +119,8 @@ class PresenceBoard:
         """
         A device of a local user syncs, and may wait for so long.
 
-        *stated*: what it says of itself; None when it says nothing: then it is online, or what it said before by other
-        means.  An ``offline`` says that syncing is no sign of life.
+        *stated*: what it says of itself; None when it says nothing: then it is online, or what the user set it to.  An
+        ``offline`` says that syncing is no sign of life.
         """
         if not self.settings.enabled or stated == "offline":
             return
@@ -128,14 +128,15 @@ class PresenceBoard:
         known = self._known(user_id)
         before = known.devices.get(device_id)
         alive = before is not None and before.until_ms > now
-        if alive and before is not None and stated is None:
-            stated = before.state
-        until = max(now + wait_ms + GRACE_MS, before.until_ms if before is not None and before.state == stated else 0)
-        device = DevicePresence(stated or "online", until)
+        is_set = alive and before is not None and before.is_set and stated in (None, before.state)
+        state: PresenceState = before.state if is_set and before is not None else stated or "online"
+        goes_on = alive and before is not None and before.state == state
+        until = max(now + wait_ms + GRACE_MS, before.until_ms if goes_on and before is not None else 0)
+        device = DevicePresence(state, until, is_set)
         known.devices[device_id] = device
         if device.state == "online" and (not alive or before is None or before.state != "online"):
             known.last_active_ms = now
-        elif alive and known.rooms_at == rooms.changed_at:
+        elif goes_on and known.rooms_at == rooms.changed_at:
             # The hot path: the device goes on as before, and the timer finds the later end by itself.
             return
         self._settle(user_id, known, rooms)

@@ -79,6 +79,19 @@ class PresenceTests(DatabaseCase):
 
         self.assertEqual(("unavailable", "lunch"), (shown.state, shown.status_msg))
 
+    async def test_each_sync_speaks_for_itself(self) -> None:
+        """
+        A device that said by its last sync that it is idle is online by one that says nothing, and the other way round.
+
+        Spec: client-server-api#get_matrixclientv3sync
+        """
+        shown = []
+        for stated in ("unavailable", None, "unavailable", "online"):
+            await self.services.sync(DAVE, device=PHONE, set_presence=stated)
+            shown.append(await self.state())
+
+        self.assertEqual(["unavailable", "online", "unavailable", "online"], shown)
+
     async def test_a_new_name_is_told_with_the_presence(self) -> None:
         """To who shares a room, whether or not the user is there."""
         since = (await self.services.sync(ALICE))["next_batch"]
