@@ -49,11 +49,11 @@ class InteractiveAuth:
 
     async def complete(self, request: Request, auth: JSON) -> Progress:
         """
-        The stages of a whole flow, with what they proved; *auth* is from the body (None: there is none).
+        The stages of a whole flow, with what they proved; *auth* is from the body (None, or empty: there is none).
 
         Raises InteractiveAuthRequired while stages are missing, Malformed; TooSoon.
         """
-        if auth is None:
+        if auth is None or auth == {}:
             raise InteractiveAuthRequired(self._challenge(request, self._issue(request), Progress()))
         attempt = uia.parse_attempt(auth)
         session = self._session_of(request, attempt)

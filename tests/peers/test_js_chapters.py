@@ -409,3 +409,50 @@ def test_meeting_by_a_code(play: Play) -> None:
         "after": None,
         "failures": ["unknown"],
     }
+
+
+NOT_SERVED_YET = ("getAuthMetadata", "getMediaConfig", "getUrlPreview", "uploadContent")
+"""OAuth 2.0, and the content repository."""
+LEFT_OUT = ("patchExtendedProfile", "setExtendedProfile", "_unstable_delegateDelayedLeave")
+"""Whole profiles are in no specification; looking after the leaving of calls is what servers may do (MSC4195)."""
+OF_ANOTHER_SERVER = (
+    "agreeToTerms",
+    "deactivateSynapseUser",
+    "getIdentityAccount",
+    "getIdentityHashDetails",
+    "getTerms",
+    "identityHashedLookup",
+    "isSynapseAdministrator",
+    "registerWithIdentityServer",
+    "requestEmailToken",
+    "requestMsisdnToken",
+    "submitMsisdnToken",
+    "submitMsisdnTokenOtherUrl",
+    "whoisSynapseUser",
+)
+"""An identity server's, or a Synapse's own."""
+
+
+def test_every_method(play: Play) -> None:
+    """Whatever the SDK can ask a server is answered with what it expects, but for what is named here."""
+    seen = play("sweep")
+    refused = seen["refused"]
+
+    missing = {method for method, errcode in refused.items() if errcode == "M_UNRECOGNIZED"}
+    assert missing == {*NOT_SERVED_YET, *LEFT_OUT}
+    # This server has no mail server, no identity server, no LiveKit and no bridge, and says so.
+    assert {method: errcode for method, errcode in refused.items() if method not in missing} == {
+        "requestTokenFromEndpoint": "M_THREEPID_MEDIUM_NOT_SUPPORTED",
+        "requestRegisterMsisdnToken": "M_THREEPID_MEDIUM_NOT_SUPPORTED",
+        "requestPasswordEmailToken": "M_THREEPID_MEDIUM_NOT_SUPPORTED",
+        "requestAdd3pidEmailToken": "M_THREEPID_MEDIUM_NOT_SUPPORTED",
+        "addThreePidOnly": "M_THREEPID_AUTH_FAILED",
+        "bindThreePid": "M_NOT_FOUND",
+        "deleteThreePid": "M_THREEPID_NOT_FOUND",
+        "inviteByThreePid": "ORG.MATRIX.JSSDK_MISSING_PARAM",
+        "_unstable_getLivekitToken": "M_NOT_FOUND",
+        "getThirdpartyLocation": "M_NOT_FOUND",
+        "getThirdpartyUser": "M_NOT_FOUND",
+    }
+    assert seen["forgotten"] == sorted(OF_ANOTHER_SERVER)
+    assert seen["count"] > 120

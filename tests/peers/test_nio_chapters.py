@@ -140,6 +140,14 @@ def test_accounts_and_devices(server: Homeserver) -> None:
             taken(await other.logout(), nio.LogoutResponse)
             await other.close()
             assert len(taken(await alice.devices(), nio.DevicesResponse).devices) == 1
+            # nio reads no list at all in which a device lacks a name, an address or a time.
+            unnamed = new_client(server, alice.user_id)
+            identifier = {"type": "m.id.user", "user": alice.user_id}
+            raw = {"type": "m.login.password", "identifier": identifier, "password": PASSWORD}
+            taken(await unnamed.login_raw(raw), nio.LoginResponse)
+            await unnamed.close()
+            names = {each.id: each.display_name for each in taken(await alice.devices(), nio.DevicesResponse).devices}
+            assert names[unnamed.device_id] == ""
 
     run(story)
 

@@ -13,6 +13,7 @@ import * as messages from "./chapters/messages.mjs";
 import * as notifications from "./chapters/notifications.mjs";
 import * as people from "./chapters/people.mjs";
 import * as rooms from "./chapters/rooms.mjs";
+import * as sweepings from "./chapters/sweep.mjs";
 import * as threads from "./chapters/threads.mjs";
 
 const chapters = {
@@ -24,6 +25,7 @@ const chapters = {
     ...notifications,
     ...people,
     ...rooms,
+    ...sweepings,
     ...threads,
     begin: async ({ baseUrl }) => playAt(baseUrl) ?? null,
 };

@@ -93,9 +93,11 @@ class AccountTests(DatabaseCase):
 
     async def test_bad_deactivations(self) -> None:
         """Nothing ends by mistake."""
-        bodies: list[Any] = [b"x", {"erase": "yes"}, {"auth": 7}, {"auth": {}}, []]
+        bodies: list[Any] = [b"x", {"erase": "yes"}, {"auth": 7}, {"auth": {"password": PASSWORD}}, []]
         for body in bodies:
             self.assertEqual(400, (await self.alice.post(f"{ACCOUNT}/deactivate", body)).status, body)
+        # That says as little as none at all: they are told how.
+        self.assertEqual(401, (await self.alice.post(f"{ACCOUNT}/deactivate", {"auth": {}})).status)
 
         self.assertEqual(200, (await self.alice.get(f"{ACCOUNT}/whoami")).status)
 
