@@ -123,7 +123,7 @@ def account_endpoints(
         StagePageEndpoints(StagesOnPages(sign_in.interactive_auth, sign_in.validation)),
         SessionEndpoints(sign_in.sessions),
         AccountEndpoints(sign_in.passwords, sign_in.deactivation, sign_in.third_party_ids),
-        ValidationEndpoints(sign_in.validation),
+        ValidationEndpoints(sign_in.validation, settings.registration_is_open),
         ThirdPartyIDEndpoints(sign_in.third_party_ids),
         *([EmailConfirmationEndpoints(sign_in.validation)] if sign_in.validation is not None else []),
         *([EmailUnsubscriptionEndpoints(push.digesting)] if push.digesting is not None else []),

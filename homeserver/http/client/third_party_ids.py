@@ -15,7 +15,7 @@ from homeserver.http.operation import operation
 from homeserver.http.replies import Empty
 from homeserver.services.callers import Caller, RequestInfo
 from homeserver.services.mail.validation import MailRequest, Validation
-from homeserver.services.refusals import MediumNotSupported
+from homeserver.services.refusals import Forbidden, MediumNotSupported
 from homeserver.services.third_party_ids import Binding, ThirdPartyIDs, UnbindResult
 
 
@@ -81,10 +81,17 @@ class ValidationEndpoints:
     """Mail is sent; *validation* None: it is not, here."""
 
     validation: Validation | None
+    registration_is_open: bool = True
 
     @operation("requestTokenToRegisterEmail")
     async def to_register(self, info: RequestInfo, body: EmailTokenBody) -> ValidationSession:
-        """Mail is sent for a new account.  Raises AddressDenied, AddressInUse, TooSoon, MediumNotSupported."""
+        """
+        Mail is sent for a new account.
+
+        Raises AddressDenied, AddressInUse, TooSoon, MediumNotSupported; Forbidden where nobody may make one.
+        """
+        if not self.registration_is_open:
+            raise Forbidden("Registration is not open on this server.")
         return await self._request(Purpose.REGISTER, body, info)
 
     @operation("requestTokenTo3PIDEmail")

@@ -35,6 +35,14 @@ class ThirdPartyIDTests(DatabaseCase):
                 response = await self.stranger.post(f"{V3}/{what}/{medium}/requestToken", body)
                 self.assertEqual((400, "M_THREEPID_MEDIUM_NOT_SUPPORTED"), (response.status, response.errcode))
 
+    async def test_nobody_is_written_to_who_cannot_register(self) -> None:
+        """Spec: client-server-api#post_matrixclientv3registeremailrequesttoken"""
+        closed = Client(a_site(ValidationEndpoints(None, registration_is_open=False)))
+        mail = {"client_secret": "s", "email": ADDRESS, "send_attempt": 1}
+        response = await closed.post(f"{V3}/register/email/requestToken", mail)
+
+        self.assertEqual((403, "M_FORBIDDEN"), (response.status, response.errcode))
+
     async def test_nothing_is_added_that_is_not_proved(self) -> None:
         """Though the password is right; and before it nothing is looked at."""
         body: dict[str, Any] = {"sid": "sid", "client_secret": "secret"}
