@@ -19,10 +19,10 @@ def partial_index(name: str, *columns: Column[Any], where: str) -> Index:
     return Index(name, *columns, sqlite_where=condition, info={_POSTGRESQL: {"where": condition}})
 
 
-def index_for_postgresql(name: str, *columns: Column[Any], using: str) -> Index:
-    """An index that PostgreSQL alone needs, of the kind *using*; on SQLite it holds nothing as long as all is NULL."""
+def index_for_postgresql(name: str, *columns: Column[Any], **options: Any) -> Index:
+    """An index that PostgreSQL alone needs, with *options*; on SQLite it holds nothing as long as all is NULL."""
     present = text(" AND ".join(f"{column.name} IS NOT NULL" for column in columns))
-    return Index(name, *columns, sqlite_where=present, info={_POSTGRESQL: {"using": using}})
+    return Index(name, *columns, sqlite_where=present, info={_POSTGRESQL: options})
 
 
 def name_options(metadata: MetaData) -> None:
