@@ -91,17 +91,17 @@ class Work:
         """
         What *function* says it did, which is durable together with the place it says.
 
-        It is given how many rows it should write at most.  Raises Taken, and then nothing was done; GaveWay.
+        It is given how many rows it should write at most.  Raises Taken, and then nothing was done; GaveWay after it.
         """
-        self._give_way()
         step, seconds = await self.database.write_long(self._perform, function, self._rows, args, kwargs)
         self._note(step)
         self._suit(seconds)
         await self.rest(seconds)
+        self._give_way()
         return step
 
     async def note(self, step: Step) -> None:
-        """What was done elsewhere counts, and is not done again.  Raises Taken, GaveWay."""
+        """What was done elsewhere counts, and is not done again.  Raises Taken; GaveWay after it."""
         await self.database.write(self._store, step)
         self._note(step)
         self._give_way()
