@@ -126,6 +126,19 @@ class SendingTests(RoomAPICase):
         moderated = await self.alice.client.put(f"{V3}/rooms/{self.room_id}/redact/{other}/t", {})
         self.assertEqual(200, moderated.status)
 
+    async def test_administrators_redact_what_their_users_said(self) -> None:
+        """In rooms of every version that they are in, whatever their power; elsewhere they cannot."""
+        root = await self.api.user("root", is_admin=True)
+        for version in ("1", "11", "12"):
+            room_id = await self.alice.create_room(preset="public_chat", room_version=version)
+            event_id = await self.alice.say(room_id, "hers")
+            path = f"{V3}/rooms/{room_id}/redact/{event_id}/t"
+            self.assert_refused(403, "M_FORBIDDEN", await root.client.put(path, {}))
+            await root.join(room_id)
+
+            self.assertEqual(200, (await root.client.put(path, {})).status)
+            self.assertEqual({}, (await self.alice.room(room_id, f"event/{event_id}")).json["content"])
+
     async def test_redacting_what_is_not_there(self) -> None:
         """Unknown events and those of other rooms are not found."""
         elsewhere = await self.alice.say(await self.alice.create_room(), "there")
