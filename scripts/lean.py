@@ -24,6 +24,7 @@ from typing import Any, Final, cast
 import attr._make
 import cattrs.gen
 
+from scripts import bundle
 from scripts.generated_code import FILE, GeneratedCode
 
 gc.set_threshold(10_000, 1_000, 1_000)
@@ -35,6 +36,7 @@ _TUPLE_NAMES: Final = frozenset({"count", "index"})
 _modules: Final = cast(dict[str, Any], sys.modules)
 _hidden: Final = {"rich", "h2"} - _modules.keys()
 _generated: Final = GeneratedCode(FILE)
+_bundle: Final = bundle.Bundle(bundle.FILE)
 
 
 class Fields(tuple[Any, ...]):
@@ -58,6 +60,7 @@ def settle(*, write: bool = not sys.dont_write_bytecode) -> None:
     if write:
         _generated.keep()
     _generated.forget()
+    _bundle.close()
     # The source of generated methods, which attrs keeps for tracebacks, takes 2 MiB.
     linecache.clearcache()
 
@@ -72,6 +75,7 @@ def _fields_class(class_name: str, names: list[str]) -> type:
 _make_fields_class: Final[Callable[[str, list[str]], type] | None] = getattr(attr._make, _FIELDS_CLASS, None)
 if _make_fields_class is not None:
     setattr(attr._make, _FIELDS_CLASS, _fields_class)
+_bundle.open()
 _generated.load()
 for _module in _GENERATING:
     # A module's own name goes before that which comes with Python.
@@ -94,6 +98,7 @@ def main() -> None:
         import_module(proposal.name)
     import_module("conf.reading").read_settings(None, {})
     settle(write=True)
+    _bundle.write(list(sys.modules.values()))
 
 
 if __name__ == "__main__":
