@@ -15,7 +15,7 @@ from attrs import define, field
 
 from homeserver.core.appservices.registration import Registration
 from homeserver.core.identifiers import RoomID, UserID
-from homeserver.core.log import ALIASES, MEMBERSHIP, LogEntry, Position
+from homeserver.core.log import ALIASES, FORGOTTEN, MEMBERSHIP, LogEntry, Position
 from homeserver.store import memberships, room_aliases, rooms, windows
 from homeserver.store.database import Database, Snapshot
 
@@ -90,13 +90,18 @@ class Interest:
         return await self.database.scan(self._was_there, room.nid, position)
 
     def follow(self, entries: Iterable[LogEntry]) -> None:
-        """The service's users come and go, and so do aliases."""
+        """The service's users come and go, and so do aliases, and rooms."""
         for entry in entries:
             if entry.kind == ALIASES:
                 self._moves += 1
                 room = self._rooms.get(RoomID(entry.subject))
                 if room is not None:
                     room.named = None
+            elif entry.kind == FORGOTTEN:
+                self._moves += 1
+                room = self._rooms.pop(RoomID(entry.subject), None)
+                if room is not None:
+                    del self._ids[room.nid]
             elif entry.kind == MEMBERSHIP and entry.ref is not None and self.owns(UserID(entry.subject)):
                 self._moves += 1
                 self._move(entry.ref, UserID(entry.subject), entry.position)

@@ -109,9 +109,10 @@ await obey({
     async noticed({ user_id }) {
         const find = (type, holds) => when(`${type} of ${user_id}`, () => ephemeral.find((each) => each.type === type && holds(each)));
         const typing = await find("m.typing", (event) => event.content.user_ids.includes(user_id));
-        const receipt = await find("m.receipt", (event) => JSON.stringify(event.content).includes(user_id));
+        const read = (event) => Object.keys(event.content).filter((id) => user_id in (event.content[id]["m.read"] ?? {}));
+        const receipt = await find("m.receipt", (event) => read(event).length);
         const presence = await find("m.presence", (event) => event.sender === user_id);
-        return { typing: typing.room_id, receipt: [receipt.room_id, Object.keys(receipt.content)], presence: presence.content.presence };
+        return { typing: typing.room_id, receipt: [receipt.room_id, read(receipt)], presence: presence.content.presence };
     },
 
     async texts() {
