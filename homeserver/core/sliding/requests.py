@@ -45,7 +45,12 @@ class RoomList:
 
 @frozen
 class SlidingRequest:
-    """What a client asks.  *extensions*: what it says to each, by name."""
+    """
+    What a client asks.  *extensions*: what it says to each, by name.
+
+    *lists* and *subscriptions* are the rules of this request alone: a room that no rule of it matches is not told of,
+    whatever was asked before.  Clients that say a subscription once see the room's news by their lists.
+    """
 
     conn_id: str = ""
     pos: SlidingToken | None = None
