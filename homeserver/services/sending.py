@@ -23,6 +23,7 @@ from homeserver.core.identifiers import (
     parse_user_id,
     server_of,
 )
+from homeserver.core.instant_messages import check_message
 from homeserver.core.malformed import Malformed
 from homeserver.core.power_levels import power_levels_of
 from homeserver.core.relations import THREAD, relation_of
@@ -95,6 +96,7 @@ class Sending:
             transaction=extras.transaction or _transaction(caller, transaction_id),
             fields=extras.fields,
         )
+        check_message(event_type, content)
         await self._require_root(room_id, content)
         annotation = annotation_of(caller.user_id, event_type, content)
         if annotation is None:

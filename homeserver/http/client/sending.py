@@ -10,7 +10,6 @@ from attrs import frozen
 
 from homeserver.core.canonical import INTEGER_MAX, JSONObject
 from homeserver.core.identifiers import EventID, RoomID
-from homeserver.core.instant_messages import check_message
 from homeserver.core.malformed import Malformed
 from homeserver.http.client.send_options import RedactOption, SendDetour, SendOption, SendRequest, with_options
 from homeserver.http.incoming import Incoming
@@ -40,7 +39,6 @@ class SendingEndpoints:
         incoming.require_body()
         request = SendRequest(caller, room_id, event_type, None, body, txn_id)
         request = with_options(request, self.options, incoming.query)
-        check_message(event_type, request.content)
         answer = await self._detour(request, incoming)
         if answer is not None:
             return answer
