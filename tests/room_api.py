@@ -68,6 +68,7 @@ from homeserver.services.sending import Sending
 from homeserver.services.shown_events import ShownEvents
 from homeserver.services.space_moves import SpaceMoves
 from homeserver.services.spaces import Spaces
+from homeserver.services.thread_summaries import ThreadSummaries
 from homeserver.services.upgrading import Upgrading
 from homeserver.services.visible_history import VisibleHistory
 from homeserver.services.wakeups import Wakeups
@@ -118,7 +119,9 @@ class RoomAPI:
         views = RoomViews(database, rooms.tail, known, self.memberships, VisibleHistory(database, known))
         kinds = RelationKinds(database, known)
         rooms.tail.follow(kinds.follow)
-        aggregations = Aggregations(database, known, views, self.client_events, self.ignored, kinds)
+        summaries = ThreadSummaries(database, known)
+        rooms.tail.follow(summaries.follow)
+        aggregations = Aggregations(database, known, views, self.client_events, self.ignored, kinds, summaries)
         shown = ShownEvents(self.clock, self.client_events, aggregations)
         reading = RoomReading(database, known, views, rooms.states, shown)
         self.messages = Messages(database, known, views, reading, shown, self.ignored, peers)

@@ -45,6 +45,7 @@ from homeserver.services.sync.settings import SyncSettings
 from homeserver.services.sync.states import States
 from homeserver.services.sync.timelines import Timelines
 from homeserver.services.sync.unread import UnreadNews
+from homeserver.services.thread_summaries import ThreadSummaries
 from homeserver.services.threads import Threads
 from homeserver.services.typing import Typing
 from homeserver.services.unread import UnreadCounts
@@ -96,8 +97,8 @@ class SyncServices:
         self.sent = SentMembers(settings)
         visible = VisibleHistory(database, known)
         self.views = views = RoomViews(database, tail, known, self.memberships, visible)
-        kinds = RelationKinds(database, known)
-        aggregations = Aggregations(database, known, views, self.client_events, self.ignored, kinds)
+        kinds, threads = RelationKinds(database, known), ThreadSummaries(database, known)
+        aggregations = Aggregations(database, known, views, self.client_events, self.ignored, kinds, threads)
         self.timelines = timelines = Timelines(
             self.recent, visible, Forks(server, database), self.client_events, aggregations
         )
@@ -118,6 +119,7 @@ class SyncServices:
             self.recent.follow,
             self.client_events.follow,
             kinds.follow,
+            threads.follow,
             self.ignored.follow,
             self.permissions.follow,
             self.push_rules.follow,

@@ -19,12 +19,15 @@ from homeserver.services.ignored_users import IgnoredUsers
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.relation_kinds import Kinds, RelationKinds
 from homeserver.services.room_views import RoomView, RoomViews
+from homeserver.services.thread_summaries import ThreadSummaries
 from homeserver.store import relations
 from homeserver.store.database import Database
 from homeserver.store.relations import Child, ThreadSummary
 
 REFERENCES_MAX: Final = 1_000
 """Of one event; the newest are told."""
+REPLIES_MAX: Final = 1_000
+"""Of longer threads a reader who does not see all of it is told the whole count, and the last they see of so many."""
 
 
 @frozen(eq=False)
@@ -60,6 +63,7 @@ class Aggregations:
     client_events: ClientEvents
     ignored: IgnoredUsers
     kinds: RelationKinds
+    threads: ThreadSummaries
 
     async def of(
         self, view: RoomView, events: Iterable[TimelineEvent], now_ms: int, kinds: Kinds | None = None
@@ -180,7 +184,7 @@ class Aggregations:
     ) -> dict[EventID, _Thread]:
         if not roots:
             return {}
-        summaries = await self.database.read(relations.threads_of, view.room_nid, roots)
+        summaries = await self.threads.of(view.room_id, view.room_nid, roots)
         answered = await self.database.read(relations.threads_with, roots, view.user_id)
         threads: dict[EventID, _Thread] = {}
         for root, summary in summaries.items():
@@ -199,11 +203,15 @@ class Aggregations:
             for event, membership in await self.views.seen(view, [latest]):
                 memberships[event.nid] = membership
                 return summary.count, event
-        children = await self.database.read(relations.all_of, view.room_nid, (summary.root,), THREAD)
-        children.sort(key=lambda child: child.ordering)
+        children = await self.database.read(
+            relations.children, view.room_nid, summary.root, rel_type=THREAD, limit=REPLIES_MAX
+        )
         found = await self._shown(view, ignored, children, memberships)
         shown = [event for event in found.values() if event is not None]
-        return (len(shown), shown[-1]) if shown else None
+        if not shown:
+            return None
+        # Newest first from the store.
+        return len(shown) if summary.count <= REPLIES_MAX else summary.count, shown[0]
 
     async def _shown(
         self, view: RoomView, ignored: Collection[UserID], children: Sequence[Child], memberships: dict[int, str]

@@ -3,7 +3,7 @@ Events that refer to others: replies in threads, edits, reactions, references.  
 client-server-api#aggregations-of-child-events
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from attrs import frozen
@@ -216,11 +216,18 @@ _NEWEST_REPLY = Prepared(
     .limit(1)
 )
 _THREADS_OF = PreparedIn(lambda roots: _summaries(_LATEST_OF.where(r.c.relates_to.in_(roots))))
+_REPLIES_TO = PreparedIn(
+    lambda roots: (
+        select(r.c.relates_to).where(r.c.relates_to.in_(roots), r.c.rel_type == THREAD).limit(bindparam("limit"))
+    )
+)
 _THREADS_WITH = PreparedIn(
     lambda roots: (
         select(r.c.relates_to)
         .distinct()
-        .where(r.c.relates_to.in_(roots), r.c.rel_type == "m.thread", r.c.sender == bindparam("sender"))
+        .where(
+            r.c.relates_to.in_(roots), r.c.rel_type == literal_column("'m.thread'"), r.c.sender == bindparam("sender")
+        )
     )
 )
 
@@ -368,8 +375,12 @@ def threads(
     return ThreadPage(found, place)
 
 
-def threads_of(tx: Connection, room_nid: int, roots: Iterable[EventID]) -> dict[EventID, ThreadSummary]:
-    """{root: its thread} of those events that have one."""
+def threads_of(
+    tx: Connection, room_nid: int, roots: Collection[EventID], replies_max: int | None = None
+) -> dict[EventID, ThreadSummary] | None:
+    """{root: its thread} of those events that have one; None when they have more than *replies_max* replies."""
+    if replies_max is not None and len(_REPLIES_TO.all(tx, roots, limit=replies_max + 1)) > replies_max:
+        return None
     return {thread.root: thread for thread in map(_thread, _THREADS_OF.all(tx, roots, room_nid=room_nid))}
 
 

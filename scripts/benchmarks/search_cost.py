@@ -48,6 +48,7 @@ from homeserver.services.room_views import RoomViews
 from homeserver.services.search.indexing import SearchIndexing
 from homeserver.services.search.service import Search, SearchRequest
 from homeserver.services.shown_events import ShownEvents
+from homeserver.services.thread_summaries import ThreadSummaries
 from homeserver.services.timeline import Timeline
 from homeserver.services.visible_history import VisibleHistory
 from homeserver.store import events
@@ -124,7 +125,9 @@ def search_on(database: Database, timeline: Timeline, reactor: Any) -> Search:
     client_events, ignored = ClientEvents(database, known), IgnoredUsers(database)
     kinds = RelationKinds(database, known)
     tail.follow(kinds.follow)
-    aggregations = Aggregations(database, known, views, client_events, ignored, kinds)
+    summaries = ThreadSummaries(database, known)
+    tail.follow(summaries.follow)
+    aggregations = Aggregations(database, known, views, client_events, ignored, kinds, summaries)
     shown = ShownEvents(reactor, client_events, aggregations)
     reading = RoomReading(database, known, views, states, shown)
     messages = Messages(database, known, views, reading, shown, ignored, NoPeers())

@@ -17,6 +17,7 @@ from homeserver.services.search.indexing import SearchIndexing
 from homeserver.services.search.service import Search
 from homeserver.services.shown_events import ShownEvents
 from homeserver.services.spaces import Spaces
+from homeserver.services.thread_summaries import ThreadSummaries
 from homeserver.services.visible_history import VisibleHistory
 from scripts.parts.foundation import Foundation, opaque_id
 from scripts.parts.members import Members
@@ -41,11 +42,12 @@ class Reading:
         self.client_events = client_events = ClientEvents(database, known_events)
         self.ignored = ignored = IgnoredUsers(database)
         relation_kinds = RelationKinds(database, known_events)
-        rooms.forgetting.histories.append(relation_kinds)
-        for reader in (client_events, ignored, relation_kinds):
+        threads = ThreadSummaries(database, known_events)
+        rooms.forgetting.histories += [relation_kinds, threads]
+        for reader in (client_events, ignored, relation_kinds, threads):
             tail.follow(reader.follow)
         self.aggregations = aggregations = Aggregations(
-            database, known_events, views, client_events, ignored, relation_kinds
+            database, known_events, views, client_events, ignored, relation_kinds, threads
         )
         self.shown = shown = ShownEvents(reactor, client_events, aggregations)
         self.room_reading = room_reading = RoomReading(database, known_events, views, rooms.room_states, shown)

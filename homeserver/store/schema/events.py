@@ -98,6 +98,13 @@ partial_index(
     relations.c.ordering,
     where="rel_type = 'm.thread'",
 )
+# Who has replied in a thread, however long it is.
+partial_index(
+    "ix_relations_repliers",
+    relations.c.relates_to,
+    relations.c.sender,
+    where="rel_type = 'm.thread'",
+)
 
 # Redactions whose target is not here yet.
 redactions_waiting = Table(

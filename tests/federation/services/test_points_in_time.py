@@ -14,6 +14,7 @@ from homeserver.services.relation_kinds import RelationKinds
 from homeserver.services.room_reading import RoomReading
 from homeserver.services.room_views import RoomViews
 from homeserver.services.shown_events import ShownEvents
+from homeserver.services.thread_summaries import ThreadSummaries
 from homeserver.services.visible_history import VisibleHistory
 from tests.federation.servers import ALICE, BOB, ONE, TWO, FederatedServer, Federation
 
@@ -28,7 +29,9 @@ def messages_of(server: FederatedServer) -> Messages:
     client_events, ignored = ClientEvents(database, known), IgnoredUsers(database)
     kinds = RelationKinds(database, known)
     server.tail.follow(kinds.follow)
-    aggregations = Aggregations(database, known, views, client_events, ignored, kinds)
+    summaries = ThreadSummaries(database, known)
+    server.tail.follow(summaries.follow)
+    aggregations = Aggregations(database, known, views, client_events, ignored, kinds, summaries)
     shown = ShownEvents(server.clock, client_events, aggregations)
     reading = RoomReading(database, known, views, server.states, shown)
     return Messages(database, known, views, reading, shown, ignored, server.backfill)

@@ -64,6 +64,9 @@ class RelationsTests(TransactionCase):
         # No more than so much is looked at.
         self.assertEqual(([ROOT], 30), page(replies_max=1))
         summaries = relations.threads_of(self.read, ROOM, [ROOT, EventID("$no")])
+        assert summaries is not None
+        self.assertEqual(summaries, relations.threads_of(self.read, ROOM, [ROOT], 100))
+        self.assertIsNone(relations.threads_of(self.read, ROOM, [ROOT], 1))
         self.assertEqual([(ROOT, 2, 3)], [(t.root, t.count, t.latest_nid) for t in summaries.values()])
         self.assertEqual({ROOT}, relations.threads_with(self.read, [ROOT, OTHER], BOB))
 
