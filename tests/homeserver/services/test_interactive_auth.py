@@ -151,8 +151,10 @@ class InteractiveAuthTests(DatabaseCase):
         await self.complete(request, {"type": uia.REGISTRATION_TOKEN, "token": "welcome"})
 
     async def test_bad_auth(self) -> None:
-        """What is no authentication object is malformed, not unauthenticated."""
-        bad: list[Any] = ["x", [], {}, 7, {"type": 7}, {"type": uia.PASSWORD}, {"type": uia.PASSWORD, "password": "x"}]
+        """What is no authentication object is malformed, not unauthenticated; an empty one is none."""
+        with self.assertRaises(InteractiveAuthRequired):
+            await self.auth.complete(self.by_password_of(ALICE), {})
+        bad: list[Any] = ["x", [], 7, {"type": 7}, {"type": uia.PASSWORD}, {"type": uia.PASSWORD, "password": "x"}]
         for auth in bad:
             with self.assertRaises(Malformed):
                 await self.auth.complete(self.by_password_of(ALICE), auth)
