@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from attrs import define
-from joserfc import jws
-from joserfc.jwk import OctKey
 
 from homeserver.core.canonical import encode_canonical, encode_json
 from homeserver.core.identifiers import RoomID, ServerName, UserID, server_of
@@ -88,4 +86,8 @@ class LiveKit:
 
 
 def _signed(claims: Mapping[str, Any], secret: str) -> str:
+    # Loaded with the first pass: it takes 2 MiB, and most servers have no cluster.
+    from joserfc import jws
+    from joserfc.jwk import OctKey
+
     return jws.serialize_compact(_HEADER, encode_json(claims), OctKey.import_key(secret))
