@@ -1,7 +1,7 @@
 """
 Room summaries: how many members a room has, and whom to name it after.
 
-Counted once for all who sync, as long as nobody enters or leaves.
+Counted once for all who sync, and then on with whoever enters or leaves.
 """
 
 from collections import OrderedDict
@@ -13,12 +13,14 @@ from homeserver.core.canonical import JSONObject
 from homeserver.core.identifiers import RoomID, UserID
 from homeserver.core.log import Position
 from homeserver.services.state_moves import StateMoves
-from homeserver.store import windows
+from homeserver.store import member_counts
 from homeserver.store.database import Database
-from homeserver.store.windows import MEMBER, MemberCounts
+from homeserver.store.member_counts import MemberCounts
 
 HEROES_MAX: Final = 5
 """Spec: client-server-api#get_matrixclientv3sync"""
+INLINE_MAX: Final = 1_000
+"""Changes of members that are counted at once; of more in a thread of the process's own."""
 
 
 @frozen
@@ -64,22 +66,30 @@ class Summaries:
         counted = self._counted.get(room_nid)
         if counted is not None and counted.at == upto:
             return counted.summary
-        if counted is not None and counted.at < upto and not await self._moved(room_nid, room_id, counted.at, upto):
-            self._keep(room_nid, evolve(counted, at=upto))
-            return counted.summary
-        summary = Summary(await self.database.read(windows.member_counts, room_nid, upto, HEROES_MAX + 1))
+        if counted is not None and counted.at < upto:
+            if not self.moves.may_have_moved(room_id, counted.at):
+                self._keep(room_nid, evolve(counted, at=upto))
+                return counted.summary
+            counts = await self.database.read(
+                member_counts.counted_on, room_nid, counted.summary.counts, counted.at, upto, HEROES_MAX + 1
+            )
+        else:
+            counts = None
+        summary = Summary(counts or await self._count(room_nid, upto))
         self._keep(room_nid, _Counted(upto, summary))
         return summary
+
+    async def _count(self, room_nid: int, upto: Position) -> MemberCounts:
+        read = member_counts.member_counts
+        counts = await self.database.read(read, room_nid, upto, HEROES_MAX + 1, INLINE_MAX)
+        if counts is None:
+            counts = await self.database.scan(read, room_nid, upto, HEROES_MAX + 1)
+        assert counts is not None, "without a limit everything is counted"
+        return counts
 
     def forget_room(self, room_id: RoomID, room_nid: int) -> None:
         """The room's members are counted afresh, if it is here still."""
         self._counted.pop(room_nid, None)
-
-    async def _moved(self, room_nid: int, room_id: RoomID, after: Position, upto: Position) -> bool:
-        if not self.moves.may_have_moved(room_id, after):
-            return False
-        changes = await self.database.read(windows.changes, room_nid, after, upto)
-        return any(change.key[0] == MEMBER for change in changes)
 
     def _keep(self, room_nid: int, counted: _Counted) -> None:
         self._counted[room_nid] = counted

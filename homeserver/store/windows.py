@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from attrs import frozen
-from sqlalchemy import Connection, Join, Select, and_, bindparam, func, or_, select
+from sqlalchemy import Connection, Join, Select, and_, bindparam, func, select
 
 from homeserver.core.canonical import INTEGER_MAX
 from homeserver.core.events import StateKey
@@ -31,19 +31,6 @@ class StateChange:
     key: StateKey
     position: Position
     event_id: EventID | None
-
-
-@frozen
-class MemberCounts:
-    """How many members a room has, and the first of them by name order of arrival: *heroes* are joined or invited."""
-
-    joined: int
-    invited: int
-    heroes: tuple[UserID, ...]
-    former: tuple[UserID, ...]
-    """Those that left or are banned; looked for only where there are too few heroes."""
-    known: int = 0
-    """All who ever had to do with the room."""
 
 
 _LATEST = Prepared(
@@ -128,41 +115,6 @@ _CHANGES_OF_KEY = Prepared(
         c.c.position <= bindparam("upto"),
     )
     .order_by(c.c.position)
-)
-_NEWEST_MEMBER = (
-    select(c.c.state_key, func.max(c.c.position).label("position"), func.min(c.c.position).label("since"))
-    .where(c.c.room_nid == bindparam("room_nid"), c.c.type == MEMBER, c.c.position <= bindparam("upto"))
-    .group_by(c.c.state_key)
-    .subquery("newest")
-)
-_MEMBERS = c.join(
-    _NEWEST_MEMBER,
-    and_(
-        c.c.room_nid == bindparam("room_nid"),
-        c.c.type == MEMBER,
-        c.c.state_key == _NEWEST_MEMBER.c.state_key,
-        c.c.position == _NEWEST_MEMBER.c.position,
-    ),
-)
-_COUNTS = Prepared(
-    select(c.c.membership, func.count())
-    .select_from(_MEMBERS)
-    .where(c.c.event_nid.is_not(None))
-    .group_by(c.c.membership)
-)
-_HEROES = Prepared(
-    select(c.c.state_key)
-    .select_from(_MEMBERS)
-    .where(c.c.event_nid.is_not(None), or_(c.c.membership == "join", c.c.membership == "invite"))
-    .order_by(_NEWEST_MEMBER.c.since, c.c.state_key)
-    .limit(bindparam("limit"))
-)
-_FORMER = Prepared(
-    select(c.c.state_key)
-    .select_from(_MEMBERS)
-    .where(c.c.event_nid.is_not(None), or_(c.c.membership == "leave", c.c.membership == "ban"))
-    .order_by(_NEWEST_MEMBER.c.since, c.c.state_key)
-    .limit(bindparam("limit"))
 )
 
 
@@ -264,18 +216,6 @@ def once_joined(tx: Connection, user_id: UserID, room_nids: Iterable[int]) -> se
     newest = Position(INTEGER_MAX)
     histories = {nid: history_of_key(tx, nid, (MEMBER, user_id), newest) for nid in room_nids}
     return {nid for nid, history in histories.items() if any(membership == "join" for _, membership, _ in history)}
-
-
-def member_counts(tx: Connection, room_nid: int, position: Position, heroes: int) -> MemberCounts:
-    """The members after *position*, and at most so many *heroes*."""
-    counts: dict[str, int] = dict(_COUNTS.all(tx, room_nid=room_nid, upto=position))
-    joined, invited = counts.get("join", 0), counts.get("invite", 0)
-    first = [row[0] for row in _HEROES.all(tx, room_nid=room_nid, upto=position, limit=heroes)]
-    former = (
-        [row[0] for row in _FORMER.all(tx, room_nid=room_nid, upto=position, limit=heroes)] if len(first) < 2 else []
-    )
-    known = sum(counts.values())
-    return MemberCounts(joined, invited, tuple(map(UserID, first)), tuple(map(UserID, former)), known)
 
 
 def joined_room_ids(tx: Connection, user_id: UserID) -> list[RoomID]:
