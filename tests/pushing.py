@@ -7,7 +7,7 @@ from attrs import define, field
 from twisted.internet import reactor
 
 from homeserver.core.canonical import JSON, JSONObject
-from homeserver.core.identifiers import DeviceID, UserID
+from homeserver.core.identifiers import DeviceID, EventID, UserID
 from homeserver.core.pushers import HTTP, parse_pusher_change
 from homeserver.services.callers import Caller
 from homeserver.services.notifications import Notifications
@@ -23,7 +23,10 @@ from homeserver.services.pushing.settings import PushSettings
 from homeserver.services.room_names import RoomNames
 from homeserver.services.rule_owners import RuleOwners
 from homeserver.store.database import Database
+from tests.builders import ALICE, DAVE
+from tests.databases import DatabaseCase
 from tests.syncing import SyncServices
+from tests.waiting import at_rest
 
 GATEWAY = "https://push.example/_matrix/push/v1/notify"
 _holders = count(1)
@@ -142,3 +145,45 @@ def a_pusher(pushkey: str = "key", **data: Any) -> JSONObject:
         "append": False,
         "data": {"url": GATEWAY, **data},
     }
+
+
+ERIN = UserID("@erin:one.example")
+SETTINGS = PushSettings(retry_min_seconds=1, retry_max_seconds=8, give_up_seconds=60)
+
+
+class PushCase(DatabaseCase):
+    """Alice and Dave are in a room; Alice has a pusher."""
+
+    users_max = 1_000
+
+    async def setUp(self) -> None:  # type: ignore[override]
+        super().setUp()
+        self.push = PushServices(self.database, SETTINGS, users_max=self.users_max)
+        self.gateway, self.sync = self.push.gateway, self.push.sync
+        await self.push.pushing.start()
+        self.addCleanup(self.push.pushing.stop)
+        self.room_id = await self.sync.new_room(ALICE, preset="public_chat", name="Tea")
+        await self.sync.join(self.room_id, DAVE, ERIN)
+        await self.push.set_pusher(ALICE)
+        await at_rest()
+
+    async def say(self, body: str = "hello", sender: UserID = DAVE) -> EventID:
+        event_id = await self.sync.say(self.room_id, sender, body)
+        await at_rest()
+        return event_id
+
+    async def pass_time(self, seconds: float, push: PushServices | None = None) -> None:
+        push = push or self.push
+        for _ in range(int(seconds * 2)):
+            push.clock.advance(0.5)
+            await at_rest()
+
+    async def restarted(self, gateway: FakeGateway | None = None) -> PushServices:
+        """Another process on the same database."""
+        sync = SyncServices(self.database)
+        sync.clock.advance(self.push.clock.seconds() - sync.clock.seconds())
+        push = PushServices(self.database, SETTINGS, sync, gateway or self.gateway, self.users_max)
+        await push.pushing.start()
+        self.addCleanup(push.pushing.stop)
+        await at_rest()
+        return push

@@ -5,7 +5,7 @@ from typing import Any
 from homeserver.core.identifiers import UserID
 from tests.builders import ALICE, DAVE
 from tests.databases import DatabaseCase
-from tests.homeserver.services.pushing.test_service import PushCase
+from tests.pushing import PushCase
 from tests.syncing import SyncServices
 from tests.waiting import at_rest
 

@@ -2,7 +2,7 @@
 
 from homeserver.core.canonical import JSONObject
 from homeserver.core.drafts import Draft
-from homeserver.core.identifiers import DeviceID, EventID, UserID
+from homeserver.core.identifiers import DeviceID, UserID
 from homeserver.core.log import MEMBERSHIP
 from homeserver.core.push_rules.rules import parse_rule
 from homeserver.core.pushers import PusherName
@@ -10,18 +10,12 @@ from homeserver.core.timeline import Status, TimelineEvent
 from homeserver.services.callers import Caller
 from homeserver.services.device_erasure import DeviceErasure
 from homeserver.services.outliers import room_for, store_outliers
-from homeserver.services.pushing.service import LEASE_MS
-from homeserver.services.pushing.settings import PushSettings
-from homeserver.store import cursors, memberships, pushers
+from homeserver.store import memberships
 from homeserver.store.write import Write
 from tests.builders import ALICE, BOB, DAVE, a_room
-from tests.databases import DatabaseCase, each_database
-from tests.pushing import GATEWAY, FakeGateway, PushServices
-from tests.syncing import SyncServices
+from tests.databases import each_database
+from tests.pushing import ERIN, GATEWAY, PushCase
 from tests.waiting import at_rest
-
-ERIN = UserID("@erin:one.example")
-SETTINGS = PushSettings(retry_min_seconds=1, retry_max_seconds=8, give_up_seconds=60)
 
 
 class Chosen:
@@ -31,44 +25,6 @@ class Chosen:
 
     async def of(self, user_id: UserID, room_nid: int) -> frozenset[str]:
         return self.threads
-
-
-class PushCase(DatabaseCase):
-    """Alice and Dave are in a room; Alice has a pusher."""
-
-    users_max = 1_000
-
-    async def setUp(self) -> None:  # type: ignore[override]
-        super().setUp()
-        self.push = PushServices(self.database, SETTINGS, users_max=self.users_max)
-        self.gateway, self.sync = self.push.gateway, self.push.sync
-        await self.push.pushing.start()
-        self.addCleanup(self.push.pushing.stop)
-        self.room_id = await self.sync.new_room(ALICE, preset="public_chat", name="Tea")
-        await self.sync.join(self.room_id, DAVE, ERIN)
-        await self.push.set_pusher(ALICE)
-        await at_rest()
-
-    async def say(self, body: str = "hello", sender: UserID = DAVE) -> EventID:
-        event_id = await self.sync.say(self.room_id, sender, body)
-        await at_rest()
-        return event_id
-
-    async def pass_time(self, seconds: float, push: PushServices | None = None) -> None:
-        push = push or self.push
-        for _ in range(int(seconds * 2)):
-            push.clock.advance(0.5)
-            await at_rest()
-
-    async def restarted(self, gateway: FakeGateway | None = None) -> PushServices:
-        """Another process on the same database."""
-        sync = SyncServices(self.database)
-        sync.clock.advance(self.push.clock.seconds() - sync.clock.seconds())
-        push = PushServices(self.database, SETTINGS, sync, gateway or self.gateway, self.users_max)
-        await push.pushing.start()
-        self.addCleanup(push.pushing.stop)
-        await at_rest()
-        return push
 
 
 @each_database
@@ -308,133 +264,6 @@ class PushingTests(PushCase):
 
         self.assertEqual([], asked)
         self.assertGreater(self.push.dues.reached, before)
-
-
-@each_database
-class FailingGatewayTests(PushCase):
-    async def test_tried_again_in_order(self) -> None:
-        """At growing intervals; then everything comes, in its order."""
-        self.gateway.unreachable = True
-        first, second = await self.say("one"), await self.say("two")
-        self.assertEqual(1, self.gateway.tried)
-        await self.pass_time(1)
-        self.assertEqual(2, self.gateway.tried)
-        await self.pass_time(1.5)
-        self.assertEqual(2, self.gateway.tried)
-        await self.pass_time(0.5)
-        self.assertEqual(3, self.gateway.tried)
-        self.gateway.unreachable = False
-        await self.pass_time(8)
-
-        self.assertEqual([first, second], self.gateway.events)
-        self.assertIsNone((await self.database.read(pushers.of_user, ALICE))[0].failing_since_ms)
-
-    async def test_given_up_after_a_time(self) -> None:
-        """What waited so long is skipped, what comes later is not."""
-        self.gateway.unreachable = True
-        await self.say("lost")
-        await self.pass_time(80)
-        self.gateway.unreachable = False
-        await self.pass_time(20)
-        self.assertEqual([], self.gateway.events)
-        event_id = await self.say("later")
-        await self.pass_time(20)
-
-        self.assertEqual([event_id], self.gateway.events)
-
-    async def test_one_that_fails_holds_nobody_up(self) -> None:
-        """Another user's pusher goes on, also over a restart, and nothing is told twice."""
-        await self.push.set_pusher(ERIN, "erins")
-        self.gateway.fails = 10**6
-        waiting = await self.say("one")
-        self.gateway.fails = 0
-        later = await self.say("two")
-        await self.pass_time(0.5)
-        told = [(each["event_id"], each["devices"][0]["pushkey"]) for each in self.gateway.notices]
-        self.assertEqual([], told)
-        await self.pass_time(10)
-        told = [(each["event_id"], each["devices"][0]["pushkey"]) for each in self.gateway.notices]
-
-        self.assertEqual({(event, key) for event in (waiting, later) for key in ("key", "erins")}, set(told))
-        self.assertEqual(4, len(told))
-
-    async def test_more_than_fits_into_memory(self) -> None:
-        """Is found in the log again."""
-        self.gateway.unreachable = True
-        events = [await self.sync.say(self.room_id, DAVE, str(number)) for number in range(130)]
-        await at_rest()
-        self.gateway.unreachable = False
-        await self.pass_time(10)
-
-        self.assertEqual(events, self.gateway.events)
-
-    async def test_set_again_it_is_tried_at_once(self) -> None:
-        """With what is new about it."""
-        self.gateway.unreachable = True
-        event_id = await self.say()
-        await self.pass_time(20)
-        self.gateway.unreachable = False
-        await self.push.set_pusher(ALICE, color="blue")
-        await at_rest()
-
-        self.assertEqual([event_id], self.gateway.events)
-        self.assertEqual({"color": "blue"}, self.gateway.notices[0]["devices"][0]["data"])
-
-
-@each_database
-class RestartTests(PushCase):
-    async def test_what_waits_survives(self) -> None:
-        """A failing gateway is told after a restart, in order, of what came before and during it."""
-        self.gateway.unreachable = True
-        first = await self.say("one")
-        await self.pass_time(2)
-        await self.push.pushing.stop()
-        second = await self.sync.say(self.room_id, DAVE, "two")
-        self.gateway.unreachable = False
-        await self.restarted()
-
-        self.assertEqual([first, second], self.gateway.events)
-
-    async def test_what_came_while_nobody_pushed_is_pushed(self) -> None:
-        """The log is read on from where it was, and what was told is not told again."""
-        first = await self.say("one")
-        await self.push.pushing.stop()
-        second = await self.sync.say(self.room_id, DAVE, "two")
-        await self.restarted()
-
-        self.assertEqual([first, second], self.gateway.events)
-
-    async def test_a_crash_loses_nothing(self) -> None:
-        """A process that ends without a word is followed once its lease is over."""
-        await self.say("zero")
-        await self.pass_time(2)
-        # From here on it does nothing any more, and gives nothing up.
-        self.push.pushing._started = False
-        event_id = await self.sync.say(self.room_id, DAVE, "one")
-        again = await self.restarted(FakeGateway())
-        self.assertEqual([], again.gateway.events)
-        await self.pass_time(LEASE_MS / 1000 + 10, again)
-
-        self.assertEqual([event_id], again.gateway.events)
-
-    async def test_two_processes_push_once(self) -> None:
-        """The one without the lease stands by."""
-        other = await self.restarted()
-        # Both follow one log here, as they do on one database.
-        events = [await self.say("one"), await self.say("two")]
-        await at_rest()
-        await self.pass_time(6, other)
-        await self.pass_time(6)
-
-        self.assertEqual(events, self.gateway.events)
-
-    async def test_the_place_is_stored_with_the_work(self) -> None:
-        """Not for every event, but soon; and never beyond what waits."""
-        await self.say("one")
-        await self.pass_time(2)
-        stored = await self.database.read(cursors.position_of, "push")
-
-        self.assertEqual(self.push.tail.head, stored)
 
 
 class TooManyUsersTests(PushingTests):
