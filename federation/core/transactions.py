@@ -22,7 +22,7 @@ class Transaction:
     """
     What one server sends another in one request.
 
-    *pdus* and *edus* are as they came: each is parsed, and may be refused, alone.
+    *pdus* and *edus* are as they came, but for those that are no objects: each is parsed, and may be refused, alone.
     """
 
     origin: ServerName
@@ -67,7 +67,5 @@ def _parse_objects(value: JSON, path: str, count_max: int) -> tuple[JSONObject, 
         raise Malformed("This must be an array.", path)
     if len(value) > count_max:
         raise Malformed(f"A transaction holds at most {count_max} {path}.", path)
-    objects = tuple(item for item in value if isinstance(item, dict))
-    if len(objects) != len(value):
-        raise Malformed("Each entry must be an object.", path)
-    return objects
+    # What is no object is dropped like all that is malformed, and stops none of the others.
+    return tuple(item for item in value if isinstance(item, dict))
