@@ -36,11 +36,12 @@ class QueryEndpoints:
 
     @server_operation("queryProfile")
     async def profile(self, user_id: UserID, field: str | None = None) -> JSONObject:
-        """What a user of this server tells of themselves.  Raises NotFound."""
+        """What a user of this server tells of themselves.  Raises NotFound, also where the field is not set."""
         if server_of(user_id) != self.server:
             raise NotFound("This server has no such user.")
-        profile = await self.profiles.local(user_id)
-        return {key: value for key, value in profile.items() if field is None or key == field}
+        if field is None:
+            return {**await self.profiles.local(user_id)}
+        return {field: await self.profiles.field_of(user_id, field)}
 
     @server_operation("queryInfo")
     async def info(self, query_type: str) -> JSONObject:

@@ -31,6 +31,9 @@ class RemoteProfileTests(Federation, TestCase):
         self.assertIn(f"field={JOB}", asked[-1])
         with self.assertRaises(NotFound):
             await self.one.profiles.field_of(BOB, "org.example.other")
+        target = f"/_matrix/federation/v1/query/profile?user_id={BOB}&field=org.example.other"
+        absent = await self.one.request(self.two, "GET", target)
+        self.assertEqual((404, "M_NOT_FOUND"), (absent.status, absent.errcode))
 
     async def test_the_whole_is_bounded(self) -> None:
         """Under 64 KiB with all fields; what would make it larger is refused, and nothing of it told."""
