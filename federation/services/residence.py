@@ -30,8 +30,10 @@ from homeserver.services.known_events import KnownEvents
 from homeserver.services.live_rooms import LiveRoom, LiveRooms
 from homeserver.services.member_guards import MemberChange
 from homeserver.services.refusals import BadSignature, BadState, Forbidden, IncompatibleVersion, NotFound
-from homeserver.services.room_states import RoomStates
+from homeserver.services.room_states import RoomState, RoomStates
+from homeserver.services.summaries import Summaries
 
+MEMBER: Final = "m.room.member"
 _TEMPLATE_ID: Final = EventID("$template")
 
 
@@ -64,6 +66,7 @@ class Residence:
     states: RoomStates
     joining: Joining
     inviting: Inviting
+    summaries: Summaries
 
     async def make(
         self,
@@ -104,7 +107,8 @@ class Residence:
         """
         The user has joined.  Raises Malformed, Forbidden, NotFound.
 
-        *omit_members*: the answer has no member events but those that others stand on, and nothing twice.
+        *omit_members*: the answer has no member events but of those whom the room is named after and those that others
+        stand on, and nothing twice.
         """
         self.live_rooms.require_open(room_id)
         room = await self._room(origin, room_id)
@@ -115,12 +119,13 @@ class Residence:
         assert entry is not None, "an accepted event is stored"
         state = await self.states.before(room.nid, entry)
         assert state is not None, "an accepted event has a known state"
-        wanted = [each for key, each in state.items() if not omit_members or key[0] != "m.room.member"]
+        named_after = await self._named_after(room, state, event.sender) if omit_members else frozenset()
+        wanted = [each for key, each in state.items() if not omit_members or key[0] != MEMBER or key[1] in named_after]
         events = [each.event for each in (await self.known.by_ids(wanted)).values()]
-        if not omit_members:
-            return Entrance(event, events, await self.auth_chain(events), servers)
-        shown = {each.event_id for each in events}
-        chain = [each for each in await self.auth_chain([*events, event]) if each.event_id not in shown]
+        chain = await self.auth_chain([*events, event])
+        if omit_members:
+            shown = {each.event_id for each in events}
+            chain = [each for each in chain if each.event_id not in shown]
         return Entrance(event, events, chain, servers)
 
     async def send_leave(self, origin: ServerName, room_id: RoomID, event_id: EventID, pdu: JSONObject) -> None:
@@ -146,6 +151,13 @@ class Residence:
             cited = {event_id for entry in found.values() for event_id in entry.event.auth_events}
             wanted = cited - chain.keys()
         return list(chain.values())
+
+    async def _named_after(self, room: LiveRoom, state: RoomState, user_id: UserID) -> Collection[str]:
+        """Whom the user sees the room named after; nobody where it has a name."""
+        if any((kind, "") in state for kind in ("m.room.name", "m.room.canonical_alias")):
+            return ()
+        summary = await self.summaries.of(room.nid, room.room_id, self.live_rooms.database.head)
+        return summary.heroes(user_id)
 
     async def _room(self, origin: ServerName, room_id: RoomID) -> LiveRoom:
         room = await self.live_rooms.find(room_id)
@@ -173,10 +185,11 @@ class Residence:
             raise Malformed(f"The event is not the {membership} of its sender.", code="M_INVALID_PARAM")
         if server_of(event.sender) != origin:
             raise Malformed(f"{origin} cannot speak for {event.sender}.", "sender", "M_INVALID_PARAM")
-        # Since v8: we vouch for whom we let in.
-        authorizer = event.content.get("join_authorised_via_users_server")
-        if membership == "join" and _is_of(authorizer, self.server):
-            await self.joining.authorizer(room, event.sender)
+        if membership == "join":
+            # Since v8: we vouch for whom we let in.
+            if _is_of(event.content.get("join_authorised_via_users_server"), self.server):
+                await self.joining.authorizer(room, event.sender)
+            # Spec: server-server-api#joining-rooms: the resident server signs every join.
             event = sign_event(event, self.server, self.key)
         try:
             event = await self.checks.check(event)

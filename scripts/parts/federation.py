@@ -60,6 +60,7 @@ class Federation:
             rooms.room_states,
             members.joining,
             members.inviting,
+            news.summaries,
         )
         self.room_queries = RoomQueries(
             name, database, known_events, live_rooms, rooms.room_states, access, self.residence, ground.reading.erased

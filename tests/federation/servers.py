@@ -83,6 +83,7 @@ from homeserver.services.room_outlines import RoomOutlines
 from homeserver.services.room_states import RoomStates
 from homeserver.services.spaces import Spaces
 from homeserver.services.state_moves import StateMoves
+from homeserver.services.summaries import Summaries
 from homeserver.services.threads import Threads
 from homeserver.services.timeline import Timeline
 from homeserver.services.typing import Typing
@@ -170,14 +171,15 @@ class FederatedServer:
         self.inbox = inbox = Inbox(
             checks, ancestry, acceptance, known, live_rooms, access, entering, invitations, ephemeral.receivers()
         )
+        moves = StateMoves(known, database.head)
+        tail.follow(moves.follow)
+        summaries = Summaries(database, moves)
         self.residence = residence = Residence(
-            name, key, checks, access, composer, acceptance, known, live_rooms, states, joining, inviting
+            name, key, checks, access, composer, acceptance, known, live_rooms, states, joining, inviting, summaries
         )
         outlines = RoomOutlines(database, known, memberships)
         self.spaces = Spaces(name, clock, memberships, outlines, aliases, RemoteSpaces(peers, clock))
         room_queries = RoomQueries(name, database, known, live_rooms, states, access, residence, ErasedUsers(database))
-        moves = StateMoves(known, database.head)
-        tail.follow(moves.follow)
         distribution = Distribution(name, database, known, live_rooms, moves, self.tail)
         around = Surroundings(
             name,

@@ -33,8 +33,8 @@ class EnteringTests(Federation, TestCase):
         target = target_of(path_of(f"{FEDERATION_V2}/send_join", room_id, join.event_id), dict(query))
         return await self.two.request(self.one, "PUT", target, join.pdu)
 
-    async def a_room(self) -> RoomID:
-        room_id = await self.one.create(ALICE, preset="public_chat")
+    async def a_room(self, name: str | None = "Hall") -> RoomID:
+        room_id = await self.one.create(ALICE, preset="public_chat", name=name)
         await self.one.join(DAVE, room_id)
         await self.three.join(CAROL, room_id, ONE)
         return room_id
@@ -51,8 +51,19 @@ class EnteringTests(Federation, TestCase):
         self.assertNotIn("m.room.member", state)
         self.assertLessEqual({"m.room.create", "m.room.power_levels", "m.room.join_rules"}, state)
         self.assertEqual([ALICE], members)
+        self.assertEqual({ONE, TWO}, {*answer["event"]["signatures"]})
         self.assertEqual(len(told), len(set(told)))
         self.assertEqual({ONE, THREE}, {*answer["servers_in_room"]})
+
+    async def test_a_room_without_a_name_is_named_after_its_members(self) -> None:
+        """Their member events are there for who joins without the others, and each thing is told once."""
+        room_id = await self.a_room(name=None)
+        answer = (await self.entered(room_id, omit_members="true")).json
+        members = {event["state_key"] for event in answer["state"] if event["type"] == "m.room.member"}
+        told = [str(event["hashes"]) for event in [*answer["state"], *answer["auth_chain"]]]
+
+        self.assertEqual({ALICE, DAVE, CAROL}, members)
+        self.assertEqual(len(told), len(set(told)))
 
     async def test_all_is_told_to_who_does_not_ask(self) -> None:
         """With the members; an odd wish is refused."""
@@ -60,7 +71,10 @@ class EnteringTests(Federation, TestCase):
         odd = await self.entered(room_id, omit_members="perhaps")
         answer = (await self.entered(room_id)).json
         members = {event["state_key"] for event in answer["state"] if event["type"] == "m.room.member"}
+        chain = {event["type"] for event in answer["auth_chain"]}
 
+        # What the join itself stands on is there as well.
+        self.assertIn("m.room.join_rules", chain)
         self.assertEqual((400, "M_INVALID_PARAM"), (odd.status, odd.errcode))
         self.assertIs(False, answer["members_omitted"])
         self.assertEqual({ALICE, CAROL, DAVE}, members)
