@@ -63,6 +63,9 @@ class Invitations:
         self.live_rooms.require_open(room_id)
         invite = parse_pdu(pdu, version)
         target = self._target(origin, invite, room_id, event_id)
+        room = await self.live_rooms.find(room_id)
+        if room is not None:
+            await self.access.require(room, origin)
         try:
             invite = await self.checks.check(invite)
         except BadSignature as unsigned:
@@ -75,12 +78,10 @@ class Invitations:
             raise NotFound(f"There is no user {target}.")
         await self.guards.check(MemberChange(room_id, invite.sender, target, "invite"))
         signed = sign_event(invite, self.server, self.key)
-        room = await self.live_rooms.find(room_id)
         if room is None or self.server not in room.servers:
             # Where this server is in the room, the invite comes to it as every event does.
             await self.database.write(_keep, signed, target, [*stripped(shown), stripped_form(signed)])
             return signed
-        await self.access.require(room, origin)
         if target in room.joined:
             raise Forbidden(f"{target} is in the room already.")
         return signed

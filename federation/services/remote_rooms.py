@@ -117,7 +117,7 @@ class RemoteRooms:
         }
         path = path_of(f"{FEDERATION_V2}/invite", invite.room_id, invite.event_id)
         try:
-            answer = await self.peers.send(target, "PUT", path, body)
+            answer = await self._send_invite(target, path, body, invite)
         except PeerFault as fault:
             raise refusal_of(fault) from fault
         except PeerUnreachable as unreachable:
@@ -126,6 +126,27 @@ class RemoteRooms:
         if not signatures_by(signed.pdu, target):
             raise Unreachable(f"{target} did not sign the invitation.")
         return signed
+
+    async def _send_invite(self, target: ServerName, path: str, body: JSONObject, invite: Event) -> JSONObject:
+        """
+        What *target* answers.  Raises PeerFault, PeerUnreachable.
+
+        Until v2 of rooms it may be so old that it knows the first version of the operation alone.
+        Spec: server-server-api#put_matrixfederationv2inviteroomideventid
+        """
+        try:
+            return await self.peers.send(target, "PUT", path, body)
+        except PeerFault as fault:
+            if not invite.version.event_id_server_signs or fault.status not in {400, 404}:
+                raise
+            refused = fault
+        old: JSONObject = {**invite.pdu, "unsigned": {"invite_room_state": body["invite_room_state"]}}
+        old_path = path_of(f"{FEDERATION_V1}/invite", invite.room_id, invite.event_id)
+        try:
+            return await self.peers.send(target, "PUT", old_path, old)
+        except PeerFault as fault:
+            # Who knows the second version has said there what is wrong.
+            raise (fault if refused.errcode in {"", "M_UNRECOGNIZED"} else refused) from fault
 
     async def resolve_alias(self, alias: RoomAlias) -> tuple[RoomID, Sequence[ServerName]]:
         """The room that another server's alias points to, and servers that know it.  Raises NotFound, Unreachable."""

@@ -56,6 +56,8 @@ class Network:
     servers: dict[ServerName, Any] = field(factory=dict)
     links_cut: set[frozenset[ServerName]] = field(factory=set)
     asked: list[Asked] = field(factory=list)
+    unknown: str | None = None
+    """A part of the paths that no server knows, as old ones do not."""
     twist: Callable[[Asked, Any], Any] | None = None
     """What a server between the two would make of an answer."""
 
@@ -75,12 +77,16 @@ class Network:
         server = self.servers.get(destination)
         if server is None or frozenset({origin.name, destination}) in self.links_cut:
             raise PeerUnreachable(destination, "the link is cut")
+        if self.unknown is not None and self.unknown in path:
+            raise PeerFault(destination, 404, "M_UNRECOGNIZED", {"errcode": "M_UNRECOGNIZED"})
         response = await origin.request(server, method, target_of(path, query or {}), body)
         asked = self.asked[-1]
         if response.status != 200:
             answer = response.json
             raise PeerFault(destination, response.status, answer.get("errcode", ""), answer)
         answer = response.json if self.twist is None else self.twist(asked, response.json)
+        if isinstance(answer, list):
+            answer = answer[1]
         assert isinstance(answer, dict)
         return answer
 

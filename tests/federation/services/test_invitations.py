@@ -112,6 +112,18 @@ class InvitationTests(Federation, TestCase):
             await self.one.inviting.invite(ALICE, room_id, ERIN)
         self.assertIsNone(await self.one.membership(room_id, ERIN))
 
+    async def test_an_old_server_is_invited_by_the_first_version_of_the_operation(self) -> None:
+        """As the rooms that such a server can be in are of version 1 or 2, no others are tried that way."""
+        self.network.unknown = "/v2/invite/"
+        for version in ("1", "2"):
+            room_id = await self.one.create(ALICE, version, preset="private_chat")
+            await self.one.inviting.invite(ALICE, room_id, BOB)
+            self.assertEqual("invite", await self.two.own_membership(BOB, room_id), version)
+            self.assertEqual("invite", await self.one.membership(room_id, BOB), version)
+        room_id = await self.one.create(ALICE, "3", preset="private_chat")
+        with self.assertRaises(NotFound):
+            await self.one.inviting.invite(ALICE, room_id, BOB)
+
     async def test_invitations_of_nobody(self) -> None:
         """Who has no account here is not found; who is in the room is not invited again."""
         room_id = await self.one.create(ALICE, preset="private_chat")
