@@ -71,7 +71,7 @@ class GeneratedCode:
         """The next start finds what this one used, if that was not there and the file can be written."""
         if not self._compiled:
             return
-        whole = {digest: code for digest, code in self._read().items() if digest in self._used} | self._compiled
+        whole = {digest: code for digest, code in self._kept.items() if digest in self._used} | self._compiled
         new = self.file.with_suffix(f".{os.getpid()}")
         with suppress(OSError):
             self.file.parent.mkdir(exist_ok=True)
