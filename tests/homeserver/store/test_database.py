@@ -239,15 +239,21 @@ class ReadTests(DatabaseCase):
         def twice(tx: Connection) -> tuple[list[int], list[int]]:
             first = numbers(tx)
             begun.set()
-            assert written.wait(30)
+            assert written.wait(300)
             return first, numbers(tx)
 
         from twisted.internet.defer import ensureDeferred
         from twisted.internet.threads import deferToThread
 
+        # A function that turns out to make a second statement begins anew, the first time it is seen to.
+        written.set()
+        await self.database.scan(twice)
+        begun.clear()
+        written.clear()
+
         await self.database.write(add, 1)
         reading = ensureDeferred(self.database.scan(twice))
-        await deferToThread(begun.wait, 30)
+        await deferToThread(begun.wait, 300)
         await self.database.write(add, 2)
         written.set()
 
