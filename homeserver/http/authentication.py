@@ -9,7 +9,7 @@ from typing import Protocol, TypeAlias
 
 from attrs import frozen
 
-from homeserver.core.identifiers import DeviceID, UserID, parse_user_id
+from homeserver.core.identifiers import DeviceID, UserID
 from homeserver.http.incoming import Incoming
 from homeserver.http.parameters import parse_device_id
 from homeserver.http.rows import Authentication, Row
@@ -60,7 +60,8 @@ class AccessTokenAuthenticator:
         return await self.tokens.caller(
             token,
             incoming.info,
-            user_id=parse_user_id(asserted_user[0]) if asserted_user and asserted_user[0].startswith("@") else None,
+            # As it is: what is no user ID is nobody's of the application service, and of others it means nothing.
+            user_id=UserID(asserted_user[0]) if asserted_user and asserted_user[0] else None,
             device_id=parse_device_id(asserted_device[0]) if asserted_device else None,
         )
 

@@ -33,6 +33,10 @@ class AccountTests(DatabaseCase):
         self.assertEqual("@_bridge_x:localhost", asserted.json["user_id"])
         self.assertNotIn("device_id", asserted.json)
         self.assertGreaterEqual(refused.status, 400)
+        # What is no user ID is nobody of the service's either; of who is no service it means nothing.
+        odd = await service.get(f"{ACCOUNT}/whoami", user_id="_bridge_x")
+        self.assertGreaterEqual(odd.status, 400)
+        self.assertEqual(200, (await self.alice.get(f"{ACCOUNT}/whoami", user_id="@odd")).status)
         self.assertEqual("M_MISSING_TOKEN", (await self.stranger.get(f"{ACCOUNT}/whoami")).errcode)
 
     async def test_a_new_password(self) -> None:
