@@ -10,10 +10,15 @@ from homeserver.core.identifiers import DeviceID, EventID, UserID
 
 @frozen
 class Transaction:
-    """The client's own name for a send: echoed to the device that used it, and never carried out twice."""
+    """
+    The client's own name for a send: echoed to the device that used it, and never carried out twice.
+
+    *redacts*: the event that the path of the request says is to be redacted.
+    """
 
     device_id: DeviceID
     transaction_id: str
+    redacts: EventID | None = None
 
 
 @frozen

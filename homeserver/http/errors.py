@@ -69,6 +69,7 @@ REFUSALS: Final[dict[type[Exception], tuple[int, str]]] = {
     r.InteractiveAuthRequired: (401, "M_UNAUTHORIZED"),
     r.ServerManaged: (405, "M_BAD_JSON"),
     r.Conflict: (409, "M_UNKNOWN"),
+    r.StateMoved: (409, "M_UNKNOWN"),
     r.UnknownDevice: (400, "M_UNKNOWN_DEVICE"),
     r.AppserviceSilent: (408, "M_UNKNOWN"),
     r.URLNotSet: (400, "M_URL_NOT_SET"),

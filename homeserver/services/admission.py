@@ -252,16 +252,20 @@ def relate(tx: Write, room_nid: int, entry: TimelineEvent) -> None:
 def _close(tx: Write, entry: TimelineEvent, transaction: Transaction) -> None:
     """The same request again fails with Duplicate."""
     event = entry.event
-    endpoint = transaction_endpoint(event.room_id, event.type, event.redacts)
+    endpoint = transaction_endpoint(event.room_id, event.type, transaction)
     created_ms = event.origin_server_ts
     transactions.insert(
         tx, event.sender, transaction.device_id, endpoint, transaction.transaction_id, event.event_id, created_ms
     )
 
 
-def transaction_endpoint(room_id: RoomID, event_type: str, redacts: EventID | None) -> str:
-    """What tells requests with the same transaction ID apart.  Spec: client-server-api#transaction-identifiers"""
-    return f"{room_id}/{event_type}/{redacts or ''}"
+def transaction_endpoint(room_id: RoomID, event_type: str, transaction: Transaction) -> str:
+    """
+    What tells requests with the same transaction ID apart: what their paths say, and nothing else of them.
+
+    Spec: client-server-api#transaction-identifiers
+    """
+    return f"{room_id}/{event_type}/{transaction.redacts or ''}"
 
 
 def event_row(room_nid: int, entry: TimelineEvent, reason: str | None) -> StoredEvent:

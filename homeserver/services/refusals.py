@@ -354,6 +354,12 @@ class Conflict(Refusal):
     reason = "This has come to another end already."
 
 
+class StateMoved(Conflict):
+    """What was decided by the room's state came too late: it is another by now."""
+
+    reason = "Somebody else has just changed this room."
+
+
 class ServerManaged(Refusal):
     """This account data is the server's to write.  Spec: client-server-api#client-config"""
 

@@ -168,7 +168,7 @@ class Sending:
             caller.user_id,
             content,
             redacts=event_id,
-            transaction=_transaction(caller, transaction_id),
+            transaction=_transaction(caller, transaction_id, event_id),
         )
         return await self.timeline.send(room_id, draft, besides)
 
@@ -231,10 +231,12 @@ def _is_remote_invite(content: JSONObject, state_key: str, server: ServerName) -
     return content.get("membership") == "invite" and server_of(UserID(state_key)) != server
 
 
-def _transaction(caller: Caller, transaction_id: str | None) -> Transaction | None:
+def _transaction(caller: Caller, transaction_id: str | None, redacts: EventID | None = None) -> Transaction | None:
     if transaction_id is None:
         return None
     if caller.device_id is not None:
-        return Transaction(caller.device_id, transaction_id)
+        return Transaction(caller.device_id, transaction_id, redacts)
+    if caller.appservice_id is None:
+        return None
     # Application services speak without a device, and number what they send all the same.
-    return None if caller.appservice_id is None else Transaction(DeviceID(f"|{caller.appservice_id}"), transaction_id)
+    return Transaction(DeviceID(f"|{caller.appservice_id}"), transaction_id, redacts)

@@ -5,14 +5,14 @@ An event is composed, checked, and handed to the group commit while the room's l
 top of it without waiting for the disk.  Whoever sent it waits for the commit.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from attrs import define, evolve, field
 from twisted.internet.defer import Deferred
 
 from homeserver.core.drafts import Draft
-from homeserver.core.events import Event
+from homeserver.core.events import Event, StateKey
 from homeserver.core.identifiers import EventID, RoomID, UserID, is_user_id
 from homeserver.core.room_creation import RoomRequest, create_draft, opening_drafts
 from homeserver.core.timeline import TimelineEvent
@@ -34,7 +34,7 @@ from homeserver.services.live_rooms import LiveRoom, LiveRooms
 from homeserver.services.member_guards import MemberChange, MemberGuards
 from homeserver.services.policy.recommendations import Recommendations
 from homeserver.services.redactions import Redactions
-from homeserver.services.refusals import DuplicateAnnotation
+from homeserver.services.refusals import DuplicateAnnotation, Refusal, StateMoved
 from homeserver.store import relations, transactions
 from homeserver.store.database import Database
 from homeserver.store.failures import Duplicate
@@ -48,6 +48,7 @@ ASKED_MAX: Final = 3
 """How often a policy server is asked of one event while others go on in the room; then they wait."""
 ATTEMPTS_MAX: Final = 10
 """How often a write is tried again because another process was quicker in the same room."""
+AS_IT_IS: Final[Mapping[StateKey, EventID | None]] = {}
 
 
 @define(eq=False)
@@ -72,28 +73,38 @@ class Timeline:
         The event is in the room, and durably so.
 
         A state event that would say again what its sender has said stays the one that is there, and so does what was
-        sent under the same transaction; then *besides* is not written.  Raises NotInRoom, Forbidden, Malformed.
+        sent under the same transaction, whatever its sender may do now; then *besides* is not written.
+
+        Raises NotInRoom, Forbidden, Malformed.
         """
         try:
             return (await self.send_all(room_id, [draft], besides))[0]
-        except Duplicate:
+        except (Duplicate, Refusal):
             sent = await self._sent(room_id, draft)
             if sent is None:
                 raise
             return sent
 
-    async def send_all(self, room_id: RoomID, drafts: Sequence[Draft], besides: Sequence[Beside] = ()) -> list[EventID]:
+    async def send_all(
+        self,
+        room_id: RoomID,
+        drafts: Sequence[Draft],
+        besides: Sequence[Beside] = (),
+        expected: Mapping[StateKey, EventID | None] = AS_IT_IS,
+    ) -> list[EventID]:
         """
         As ``send``, one after the other with nothing in between; all of them or, when one is refused, none.
 
-        *besides* is written with each of them.
+        *besides* is written with each of them.  *expected*: entries of the state that they are to find.
+
+        Raises StateMoved when the room has others under these keys by now.
         """
         attempts = ATTEMPTS_MAX
         while True:
             try:
-                if len(drafts) == 1 and self._asks_others(room_id):
+                if len(drafts) == 1 and not expected and self._asks_others(room_id):
                     return [await self._send_recommended(room_id, drafts[0], besides)]
-                return await self._send_all(room_id, drafts, besides)
+                return await self._send_all(room_id, drafts, besides, expected)
             except RoomMoved:
                 attempts -= 1
                 if not attempts:
@@ -186,13 +197,21 @@ class Timeline:
             transactions.answer_to,
             draft.sender,
             draft.transaction.device_id,
-            transaction_endpoint(room_id, draft.type, draft.redacts),
+            transaction_endpoint(room_id, draft.type, draft.transaction),
             draft.transaction.transaction_id,
         )
         return None if answer is None else EventID(answer)
 
-    async def _send_all(self, room_id: RoomID, drafts: Sequence[Draft], besides: Sequence[Beside]) -> list[EventID]:
+    async def _send_all(
+        self,
+        room_id: RoomID,
+        drafts: Sequence[Draft],
+        besides: Sequence[Beside],
+        expected: Mapping[StateKey, EventID | None] = AS_IT_IS,
+    ) -> list[EventID]:
         async def fill(room: LiveRoom, admissions: list[Admission]) -> list[EventID]:
+            if any(room.state.get(key) != event_id for key, event_id in expected.items()):
+                raise StateMoved
             return await self._compose_all(room, drafts, admissions, besides)
 
         return await self._write(room_id, fill)

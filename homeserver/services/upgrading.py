@@ -83,11 +83,12 @@ class Upgrading:
         There is a successor, the room's aliases point to it, and the room says so; who was banned is, and spaces that
         the room was in have the successor in its place.
 
-        Raises NotInRoom, Forbidden for who may not end the room.
+        Raises NotInRoom, Forbidden for who may not end the room, StateMoved when another has just ended it.
         """
         room = await self.live_rooms.load(room_id)
         if user_id not in room.joined:
             raise NotInRoom
+        tombstone = room.state.get((_TOMBSTONE, ""))
         upgrade = await self._upgrade(room, user_id, version, additional_creators)
         if not power_levels_of(upgrade.state, room.version).may_send(user_id, _TOMBSTONE, True):
             raise Forbidden("You may not upgrade this room.")
@@ -100,7 +101,8 @@ class Upgrading:
 
         async def write(successor: RoomID, founding: Founding) -> None:
             last = farewell(upgrade, successor)
-            await self.timeline.send_all(room_id, last, [self._replace(user_id, successor, founding)])
+            replace = self._replace(user_id, successor, founding)
+            await self.timeline.send_all(room_id, last, [replace], {(_TOMBSTONE, ""): tombstone})
 
         opening = [*successor_opening(upgrade), *bans]
         successor = await self.timeline.found(version, successor_create(upgrade), opening, write)

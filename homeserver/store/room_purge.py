@@ -129,13 +129,13 @@ def delete_events(tx: Write, room_id: RoomID, rows: Sequence[Row]) -> list[Delet
 def _delete_request(tx: Write, room_id: RoomID, row: Row) -> None:
     """The request by which the event was sent is not remembered."""
     _, _, kind, sender, device_id, txn_id, pdu = row
-    redacts: object = None
+    # As services.admission.transaction_endpoint names it.
+    endpoints = [f"{room_id}/{kind}/"]
     if kind == "m.room.redaction":
         whole = load_json(bytes(pdu))
-        redacts = whole.get("redacts") or whole.get("content", {}).get("redacts")
-    # As services.admission.transaction_endpoint names it.
-    request = transactions.request_of(UserID(sender), DeviceID(device_id), f"{room_id}/{kind}/{redacts or ''}", txn_id)
-    tx.run(_DELETE_REQUEST, which=request)
+        endpoints.append(endpoints[0] + str(whole.get("redacts") or whole.get("content", {}).get("redacts")))
+    for endpoint in endpoints:
+        tx.run(_DELETE_REQUEST, which=transactions.request_of(UserID(sender), DeviceID(device_id), endpoint, txn_id))
 
 
 def blank_log(tx: Write, room: DeletedRoom, after: int, limit: int) -> tuple[int, bool]:

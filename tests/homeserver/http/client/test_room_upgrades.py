@@ -3,6 +3,8 @@
 from typing import Any
 from unittest.mock import patch
 
+from twisted.internet.defer import ensureDeferred, gatherResults
+
 from homeserver.core.canonical import encode_json, parse_json_object
 from homeserver.core.identifiers import RoomID
 from homeserver.core.push_rules.changes import PushRules
@@ -18,6 +20,7 @@ from homeserver.services.refusals import Forbidden
 from homeserver.services.upgrading import LEFT_OVER_MS, Upgrading
 from homeserver.store import account_data
 from homeserver.store.failures import Closed
+from homeserver.store.rooms import joined
 from tests.databases import each_database
 from tests.jobs import JobsCase
 from tests.room_api import V3, RoomAPICase, User
@@ -152,6 +155,23 @@ class UpgradeTests(RoomAPICase):
         bad = await self.alice.act(room_id, "upgrade", new_version="12", additional_creators=["x"])
         self.assert_refused(400, "M_INVALID_PARAM", bad)
         self.assertIsNone(await self.content(room_id, "m.room.tombstone"))
+
+    async def test_two_at_once_make_one_successor(self) -> None:
+        """Whoever comes second to the end of the room is refused, and may upgrade it after that; no room is left."""
+        rooms = self.api.rooms
+        # With aliases and power levels to change, and with the tombstone alone, as a room's second upgrade has it.
+        old = await self.alice.create_room(preset="public_chat", room_alias_name="moot")
+        for _ in range(2):
+            before = len(await rooms.database.read(joined))
+            both = [ensureDeferred(self.alice.act(old, "upgrade", new_version=each)) for each in ("11", "12")]
+            answers = await gatherResults(both)
+            (done,) = [answer for answer in answers if answer.status == 200]
+            (refused,) = [answer for answer in answers if answer.status != 200]
+            named = (await self.content(old, "m.room.tombstone"))["replacement_room"]
+
+            self.assert_refused(409, "M_UNKNOWN", refused)
+            self.assertEqual(done.json["replacement_room"], named)
+            self.assertEqual(before + 1, len(await rooms.database.read(joined)))
 
     async def test_the_banned_stay_banned(self) -> None:
         """With the reason; those who stand above the upgrader's ban are left out, and so is who was let in again."""

@@ -28,6 +28,30 @@ class SendingTests(RoomAPICase):
         self.assertEqual(4, len({answer["event_id"] for answer in (first, kind, device, room)}))
         self.assertEqual(["hello", "hello"], await self.alice.texts(self.room_id))
 
+    async def test_a_transaction_is_its_path(self) -> None:
+        """
+        What a redaction redacts tells requests apart by their paths alone; a retransmission is answered as the first
+        was, also when its sender could not send it anew.
+
+        Spec: client-server-api#transaction-identifiers
+        """
+        await self.bob.join(self.room_id)
+        one, other = [await self.bob.say(self.room_id, text) for text in ("one", "other")]
+        room = f"{V3}/rooms/{self.room_id}"
+        kind = self.path("m.room.redaction")
+        sent = (await self.bob.client.put(kind, {"redacts": one})).json
+        again = (await self.bob.client.put(kind, {"redacts": other})).json
+        redacted = [(await self.bob.client.put(f"{room}/redact/{each}/t", {})).json for each in (one, other, other)]
+        said = (await self.bob.client.put(self.path(transaction="last"), TEXT)).json
+        await self.alice.act(self.room_id, "kick", user_id=self.bob.user_id)
+        after = (await self.bob.client.put(self.path(transaction="last"), TEXT)).json
+
+        self.assertEqual(sent, again)
+        self.assertEqual(redacted[1], redacted[2])
+        self.assertEqual(3, len({answer["event_id"] for answer in (sent, *redacted)}))
+        self.assertEqual(said, after)
+        self.assert_refused(403, "M_FORBIDDEN", await self.bob.client.put(self.path(transaction="new"), TEXT))
+
     async def test_only_the_sending_device_sees_its_transaction_id(self) -> None:
         """Spec: client-server-api#transaction-identifiers"""
         event_id = (await self.alice.client.put(self.path(transaction="mine"), TEXT)).json["event_id"]
