@@ -32,6 +32,17 @@ push_rules = Table(
     sqlite_with_rowid=False,
 )
 
+# Their earlier rules: in force for what came before the position, and since the last such position before it.
+earlier_push_rules = Table(
+    "earlier_push_rules",
+    METADATA,
+    string("user_id", primary_key=True),
+    number("until_position", primary_key=True, autoincrement=False),
+    # JSON
+    string("changes"),
+    sqlite_with_rowid=False,
+)
+
 pushers = Table(
     "pushers",
     METADATA,

@@ -25,4 +25,4 @@ from homeserver.store.schema import (  # noqa: F401
 from homeserver.store.schema.columns import Schema
 from homeserver.store.schema.tables import METADATA
 
-SCHEMA = Schema("homeserver", METADATA, "homeserver.store.migrations.versions", "homeserver_0017")
+SCHEMA = Schema("homeserver", METADATA, "homeserver.store.migrations.versions", "homeserver_0018")
