@@ -27,10 +27,11 @@ from homeserver.core.pdu import check_signature_map, parse_pdu
 from homeserver.core.policy_servers import POLICY, policy_server_of, with_recommendation
 from homeserver.core.signatures import SigningKey
 from homeserver.core.verdicts import Denied
-from homeserver.core.versions import ROOM_VERSIONS, RoomVersion, parse_room_version
+from homeserver.core.versions import ROOM_VERSIONS, RoomVersion
 from homeserver.services.ports import PeerFault, PeerUnreachable
 from homeserver.services.refusals import (
     Forbidden,
+    IncompatibleVersion,
     InviteBlocked,
     Misunderstood,
     NotFound,
@@ -77,7 +78,7 @@ class Handshakes:
         """
         A form for the membership (``join``, ``knock`` or ``leave``).
 
-        Raises Forbidden, NotFound or UnsupportedVersion as the last server that answers; Unreachable when none does.
+        Raises Forbidden, NotFound or IncompatibleVersion as the last server that answers; Unreachable when none does.
         """
         path = path_of(f"{FEDERATION_V1}/make_{membership}", room_id, user_id)
         query = {} if membership == "leave" else {"ver": list(ROOM_VERSIONS)}
@@ -92,9 +93,12 @@ class Handshakes:
             except PeerUnreachable as unreachable:
                 log.info("a server cannot be reached", server=server, reason=str(unreachable))
             except PeerFault as fault:
-                refusal = refusal_of(fault)
+                refusal = _form_refusal(fault)
             except Malformed as malformed:
-                refusal = UnsupportedVersion(malformed.reason)
+                log.info("a server made a form that cannot be used", server=server, reason=str(malformed))
+                refusal = Unreachable(f"{server} made a form that cannot be used.")
+            except IncompatibleVersion as incompatible:
+                refusal = incompatible
         raise refusal
 
     def sign(self, template: Template, room_id: RoomID, user_id: UserID, content: JSONObject, now_ms: int) -> Event:
@@ -197,7 +201,23 @@ def _template(server: ServerName, answer: JSONObject) -> Template:
     if not isinstance(event, dict):
         raise Malformed("The form has no event.", "event")
     # A server that names no version means the first.
-    return Template(server, parse_room_version(answer.get("room_version", "1")), event)
+    named = answer.get("room_version", "1")
+    version = ROOM_VERSIONS.get(named) if isinstance(named, str) else None
+    if version is None:
+        raise IncompatibleVersion(str(named))
+    return Template(server, version, event)
+
+
+def _form_refusal(fault: PeerFault) -> Refusal:
+    """
+    What a user is told who gets no form: of a version of rooms that is not known here, which it is.
+
+    Spec: server-server-api#get_matrixfederationv1make_joinroomiduserid, client-server-api#other-error-codes
+    """
+    named = fault.body.get("room_version") if isinstance(fault.body, dict) else None
+    if fault.errcode == "M_INCOMPATIBLE_ROOM_VERSION" and isinstance(named, str):
+        return IncompatibleVersion(named)
+    return refusal_of(fault)
 
 
 def with_signatures_of(event: Event, answered: JSON, servers: Iterable[ServerName]) -> Event:

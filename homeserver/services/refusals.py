@@ -180,7 +180,7 @@ class UnsupportedVersion(Refusal):
 
 
 class IncompatibleVersion(Refusal):
-    """A peer does not know the version of the room; *room_version* says which it would need."""
+    """Whoever wants to join does so from a server that does not know the version of the room, *room_version*."""
 
     reason = "Your server does not support the version of this room."
 

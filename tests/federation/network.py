@@ -58,6 +58,8 @@ class Network:
     asked: list[Asked] = field(factory=list)
     unknown: str | None = None
     """A part of the paths that no server knows, as old ones do not."""
+    fault: PeerFault | None = None
+    """What every server answers."""
     twist: Callable[[Asked, Any], Any] | None = None
     """What a server between the two would make of an answer."""
 
@@ -77,6 +79,8 @@ class Network:
         server = self.servers.get(destination)
         if server is None or frozenset({origin.name, destination}) in self.links_cut:
             raise PeerUnreachable(destination, "the link is cut")
+        if self.fault is not None:
+            raise self.fault
         if self.unknown is not None and self.unknown in path:
             raise PeerFault(destination, 404, "M_UNRECOGNIZED", {"errcode": "M_UNRECOGNIZED"})
         response = await origin.request(server, method, target_of(path, query or {}), body)

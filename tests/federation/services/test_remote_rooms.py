@@ -14,7 +14,8 @@ from homeserver.core.event_signatures import sign_event
 from homeserver.core.pdu import parse_pdu
 from homeserver.core.room_creation import InitialState
 from homeserver.core.versions import ROOM_VERSIONS
-from homeserver.services.refusals import Forbidden, NotFound, Refusal, Unreachable, UnsupportedVersion
+from homeserver.services.ports import PeerFault
+from homeserver.services.refusals import Forbidden, IncompatibleVersion, NotFound, Refusal, Unreachable
 from tests.federation.network import Asked
 from tests.federation.servers import ALICE, BOB, CAROL, DAVE, ERIN, ONE, TWO, Federation
 from tests.waiting import until
@@ -104,8 +105,15 @@ class ComingAndGoing(Federation, TestCase):
             return {**answer, "room_version": "99"} if "make_join" in asked.target else answer
 
         self.network.twist = from_the_future
-        with self.assertRaises(UnsupportedVersion):
+        with self.assertRaises(IncompatibleVersion) as told:
             await self.two.join(BOB, room_id, ONE)
+        self.assertEqual("99", told.exception.room_version)
+
+        # A server that offers what we do not know says so itself.
+        self.network.fault = PeerFault(ONE, 400, "M_INCOMPATIBLE_ROOM_VERSION", {"room_version": "98"})
+        with self.assertRaises(IncompatibleVersion) as refused:
+            await self.two.knock(BOB, room_id, ONE)
+        self.assertEqual("98", refused.exception.room_version)
 
     async def test_a_denied_server_gets_no_form(self) -> None:
         """Servers that the room's ACL denies neither join, leave nor knock."""
