@@ -43,15 +43,20 @@ class ErasedUsers:
     async def among(self, user_ids: Collection[UserID]) -> frozenset[UserID]:
         """Those that are erased accounts of this server."""
         unknown = [user_id for user_id in user_ids if user_id not in self._known]
-        found: frozenset[UserID] = frozenset()
+        # Now: while the others are looked up, these may be dropped.
+        erased = frozenset(user_id for user_id in user_ids if self._known.get(user_id))
         if unknown:
-            generation = self._generation
-            found = await self.database.read(users.erased_among, unknown)
-            if generation == self._generation:
-                self._known.update((user_id, user_id in found) for user_id in unknown)
-            while len(self._known) > self.users_max + len(user_ids):
-                self._known.popitem(last=False)
-        return found | {user_id for user_id in user_ids if self._known.get(user_id)}
+            erased |= await self._read(unknown)
+        return erased
+
+    async def _read(self, user_ids: Collection[UserID]) -> frozenset[UserID]:
+        generation = self._generation
+        erased = await self.database.read(users.erased_among, user_ids)
+        if generation == self._generation:
+            self._known.update((user_id, user_id in erased) for user_id in user_ids)
+        while len(self._known) > self.users_max:
+            self._known.popitem(last=False)
+        return erased
 
     def follow(self, entries: Sequence[LogEntry]) -> None:
         """Accounts that may have changed are read afresh."""
