@@ -20,6 +20,7 @@ from homeserver.store import (
     accepted_policies,
     account_data,
     digests,
+    earlier_push_rules,
     filters,
     profiles,
     push_rules,
@@ -91,6 +92,7 @@ class Deactivation:
             accepted_policies.delete_of_user(tx, user_id)
             account_data.delete_of_user(tx, user_id)
             push_rules.delete_of_user(tx, user_id)
+            earlier_push_rules.delete_of_user(tx, user_id)
             filters.delete_of_user(tx, user_id)
             receipts.delete_of_user(tx, user_id)
             profiles.delete_of_user(tx, user_id)

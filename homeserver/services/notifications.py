@@ -192,7 +192,7 @@ class Notifications:
         if event.ordering is None or event.ordering <= reading.since:
             return None
         pushed = self.pushed.cached(event) or await self.pushed.of(row.room_nid, event, upto)
-        actions = reading.owner.judge(event, pushed.event)
+        actions = await self.owners.judge(reading.owner, event, pushed.event, event.ordering)
         if not actions.notify:
             return None
         return _Judged(actions, reading.read.covers(pushed.thread_id, event.ordering))

@@ -1,11 +1,13 @@
 """
 Users' push rules: kept as what they changed, and compiled in memory.
 
+What has come is judged by the rules that were in force then, whenever somebody asks: a change is for what comes after.
+
 Spec: client-server-api#push-rules-api
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from attrs import define, field
@@ -16,21 +18,40 @@ from homeserver.core.log import PUSH_RULES, LogEntry
 from homeserver.core.push_rules.changes import UNCHANGED, PushRules, parse_push_rules, rule_json, ruleset_json
 from homeserver.core.push_rules.evaluation import CompiledRules, compile_rules
 from homeserver.core.push_rules.rules import PROPOSED_KIND, PushRule, RuleKind
+from homeserver.core.timeline import Ordering, ordering_at
+from homeserver.services.earlier_push_rules import EarlierPushRules
 from homeserver.services.refusals import NotFound
-from homeserver.store import push_rules, unread
+from homeserver.store import earlier_push_rules, push_rules
 from homeserver.store.database import Database
+from homeserver.store.push_rules import StoredRules
 from homeserver.store.write import Write
 
 USERS_MAX: Final = 50_000
 """Users whose rules are in memory; those who changed nothing share one value."""
+EARLIER_MAX: Final = 20
+EARLIER_CHARACTERS_MAX: Final = 500_000
+"""Of a user's earlier rules the newest are kept: what is older and unread is judged by the oldest of these."""
 
 Change = Callable[[PushRules], PushRules | None]
 
 
 @define(eq=False)
-class _Known:
+class RulesInForce:
+    """A user's rules for what has come at *since* or after it; one object as long as they are in memory."""
+
     rules: PushRules
-    compiled: CompiledRules | None = None
+    since: Ordering
+    _compiled: CompiledRules | None = None
+
+    @property
+    def compiled(self) -> CompiledRules:
+        """As events are held against them."""
+        if self._compiled is None:
+            self._compiled = compile_rules(self.rules)
+        return self._compiled
+
+
+_SERVERS_OWN: Final = RulesInForce(UNCHANGED, Ordering(0))
 
 
 @define(eq=False)
@@ -40,26 +61,47 @@ class PushRuleBook:
     database: Database
     proposed: bool = False
     """Whether the rules of a proposal are in force."""
-    _known: OrderedDict[UserID, _Known] = field(init=False, factory=OrderedDict)
+    _earlier: EarlierPushRules = field(init=False)
+    _known: OrderedDict[UserID, RulesInForce] = field(init=False, factory=OrderedDict)
     _forgotten: int = field(init=False, default=0)
+
+    def __attrs_post_init__(self) -> None:
+        self._earlier = EarlierPushRules(self.database)
 
     async def of(self, user_id: UserID) -> PushRules:
         """All rules of the user."""
-        return (await self._all_known((user_id,)))[user_id].rules
+        return (await self.in_force(user_id)).rules
 
-    async def compiled(self, user_ids: Collection[UserID]) -> dict[UserID, CompiledRules]:
-        """The rules of each user as events are held against them."""
-        found = {}
-        for user_id, known in (await self._all_known(user_ids)).items():
-            if known.compiled is None:
-                known.compiled = compile_rules(known.rules)
-            found[user_id] = known.compiled
-        return found
-
-    def at_hand(self, user_id: UserID) -> CompiledRules | None:
-        """The same of one user if they are in memory."""
+    async def in_force(self, user_id: UserID) -> RulesInForce:
+        """The rules that the user has now."""
         known = self._known.get(user_id)
-        return None if known is None else known.compiled
+        if known is not None:
+            self._known.move_to_end(user_id)
+            return known
+        forgotten = self._forgotten
+        known = _in_force(await self.database.read(push_rules.of_user, user_id))
+        # Not kept when somebody's rules changed while these were read: they may have been these.
+        if forgotten == self._forgotten:
+            self._known[user_id] = known
+            while len(self._known) > USERS_MAX:
+                self._known.popitem(last=False)
+        return known
+
+    async def at(self, user_id: UserID, ordering: Ordering | None) -> CompiledRules:
+        """
+        The rules that were in force when what is at *ordering* came; None: those of now.
+
+        Spec: client-server-api#push-rules
+        """
+        now = await self.in_force(user_id)
+        if ordering is None or ordering >= now.since:
+            return now.compiled
+        # Of those who changed their rules before a server kept how they had been nothing else is known.
+        return await self._earlier.at(user_id, ordering, now.since) or now.compiled
+
+    def at_hand(self, user_id: UserID) -> RulesInForce | None:
+        """The rules that the user has now if they are in memory."""
+        return self._known.get(user_id)
 
     async def ruleset(self, user_id: UserID) -> JSONObject:
         """All rules as clients see them: the value of ``global``."""
@@ -111,44 +153,31 @@ class PushRuleBook:
         self._forgotten += 1
         self._known.pop(user_id, None)
 
-    async def _all_known(self, user_ids: Collection[UserID]) -> dict[UserID, _Known]:
-        found: dict[UserID, _Known] = {}
-        missing: list[UserID] = []
-        for user_id in user_ids:
-            known = self._known.get(user_id)
-            if known is None:
-                missing.append(user_id)
-            else:
-                self._known.move_to_end(user_id)
-                found[user_id] = known
-        if missing:
-            forgotten = self._forgotten
-            stored = await self.database.read(push_rules.of_users, missing)
-            read = {user_id: _Known(_parse(stored.get(user_id))) for user_id in missing}
-            found.update(read)
-            # Not kept when somebody's rules changed while these were read: they may have been among them.
-            if forgotten == self._forgotten:
-                self._remember(read)
-        return found
 
-    def _remember(self, read: dict[UserID, _Known]) -> None:
-        self._known.update(read)
-        while len(self._known) > USERS_MAX:
-            self._known.popitem(last=False)
+def _in_force(stored: StoredRules | None) -> RulesInForce:
+    return _SERVERS_OWN if stored is None else RulesInForce(_parse(stored), ordering_at(stored.position))
 
 
-def _parse(changes: str | None) -> PushRules:
-    return UNCHANGED if changes is None else parse_push_rules(parse_json(changes.encode()))
+def _parse(stored: StoredRules | None) -> PushRules:
+    return UNCHANGED if stored is None else parse_push_rules(parse_json(stored.changes.encode()))
+
+
+def _text(rules: PushRules) -> str:
+    return encode_json(rules.to_json()).decode()
 
 
 def write_push_rules(tx: Write, user_id: UserID, change: Change) -> None:
-    """The user's rules are as *change* makes them, and all of the user's clients hear of it.  Raises NotFound."""
-    before = _parse(push_rules.of_users(tx.connection, (user_id,)).get(user_id))
+    """
+    The user's rules are as *change* makes them, and all of the user's clients hear of it.  Raises NotFound.
+
+    How they were is kept for what has come already.
+    """
+    before = _parse(push_rules.of_user(tx.connection, user_id))
     after = change(before)
     if after is None:
         raise NotFound("The push rule was not found.")
     if after != before:
         position = tx.log(PUSH_RULES, user_id)
-        push_rules.replace(tx, user_id, encode_json(after.to_json()).decode(), position)
-        # Other events notify the user now.
-        unread.delete_of_user(tx, user_id)
+        earlier_push_rules.insert(tx, user_id, position, _text(before))
+        earlier_push_rules.prune(tx, user_id, EARLIER_MAX, EARLIER_CHARACTERS_MAX)
+        push_rules.replace(tx, user_id, _text(after), position)

@@ -2,8 +2,8 @@
 How much each user has not read of each room.
 
 Nothing is written for each message and reader.  A tally counts up to some event; who asks later holds the events after
-it against the user's push rules, and adds.  Tallies are in memory, and put down now and then, so that after a restart
-nobody counts from the beginning.
+it against the push rules that the user had when they came, and adds.  Tallies are in memory, and put down now and then,
+so that after a restart nobody counts from the beginning; other rules change nothing of what was counted.
 
 Where many wait for the same message, all that counting it takes is in memory: then nobody is waited for.
 
@@ -17,7 +17,7 @@ from typing import Final
 from attrs import define, evolve, field, frozen
 
 from homeserver.core.identifiers import EventID, RoomID, UserID
-from homeserver.core.log import PUSH_RULES, RECEIPT, REDACTED, THREAD_SUBSCRIPTION, LogEntry, Position
+from homeserver.core.log import ACCOUNT_DATA, RECEIPT, REDACTED, THREAD_SUBSCRIPTION, LogEntry, Position
 from homeserver.core.push_rules.conditions import RuleReader
 from homeserver.core.push_rules.evaluation import CompiledRules
 from homeserver.core.receipts import READ_TYPES, ReadUpTo, read_up_to
@@ -27,7 +27,7 @@ from homeserver.core.unread import NOTHING, Count, Tally, Unread
 from homeserver.services.ignored_users import IgnoredUsers
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.ports import SubscribedThreads
-from homeserver.services.push_rules import PushRuleBook
+from homeserver.services.push_rules import PushRuleBook, RulesInForce
 from homeserver.services.pushed_events import Pushed, PushedEvents
 from homeserver.services.receipts import user_mark
 from homeserver.services.recent_events import KEPT, RecentEvents, Stretch
@@ -119,7 +119,8 @@ class UnreadCounts:
             elif entry.kind == REDACTED:
                 # It may be the name that a reader is called by.
                 self._redactions += 1
-            elif entry.kind == PUSH_RULES:
+            elif entry.kind == ACCOUNT_DATA:
+                # It may be whom the user ignores.
                 self.keeping.forget_user(UserID(entry.subject))
 
     def forget_messages(self, room_id: RoomID, room_nid: int) -> None:
@@ -132,7 +133,7 @@ class UnreadCounts:
         self.keeping.forget_room(room_id, room_nid)
 
     async def _current(self, key: Key, row: Membership, upto: Position) -> "_Held":
-        """The tally, which knows of the user's newest receipts and was counted by the rules that they have now."""
+        """The tally, which knows of the user's newest receipts and of whom they ignore now, for the rules of now."""
         held = self._held.get(key)
         if held is not None and self._is_good(held, row):
             self._held.move_to_end(key)
@@ -150,7 +151,7 @@ class UnreadCounts:
             tally = _put_down(state.counts, Tally(marks, read, row.position, read.everywhere, {}))
         else:
             tally = known.reread(marks, read, row.position)
-            if not reader.judges_like(held.reader):
+            if reader.ignored != held.reader.ignored:
                 tally = tally.restarted()
         return self._keep(key, _Held(tally, reader, purges))
 
@@ -230,7 +231,9 @@ class UnreadCounts:
             elif event.event.type == REDACTION and counts and await self._uncounts(tally, event):
                 return None
             else:
-                _judge(reader, tally.read, counts, event, await self.pushed.of(row.room_nid, event, upto))
+                pushed = await self.pushed.of(row.room_nid, event, upto)
+                rules = await self.push_rules.at(row.user_id, event.ordering)
+                _judge(rules, reader, tally.read, counts, event, pushed)
         return counts
 
     def _take(self, reader: "_Reader", read: ReadUpTo, counts: dict[str, Count], event: TimelineEvent) -> bool:
@@ -242,24 +245,24 @@ class UnreadCounts:
         if event.redacted_by is not None or pdu.sender in reader.ignored or event.ordering is None:
             return pdu.type != REDACTION or not counts
         pushed = self.pushed.cached(event)
-        if pushed is None or (pdu.type == REDACTION and counts):
+        if pushed is None or event.ordering < reader.since or (pdu.type == REDACTION and counts):
             return False
-        _judge(reader, read, counts, event, pushed)
+        _judge(reader.rules, reader, read, counts, event, pushed)
         return True
 
     async def _reader(self, row: Membership) -> "_Reader":
         redactions = self._redactions
-        rules = (await self.push_rules.compiled((row.user_id,)))[row.user_id]
+        in_force = await self.push_rules.in_force(row.user_id)
         ignored = await self.ignored.of(row.user_id)
         threads = None if self.subscribed is None else await self.subscribed.of(row.user_id, row.room_nid)
         reader = RuleReader(row.user_id, await self._display_name(row), threads)
-        return _Reader(reader, rules, ignored, redactions)
+        return _Reader(reader, in_force, in_force.compiled, in_force.since, ignored, redactions)
 
     def _is_up_to_date(self, reader: "_Reader") -> bool:
         """Whether the user's rules are still those; who is not in memory is looked up anew."""
         user_id = reader.reader.user_id
         return (
-            reader.rules is self.push_rules.at_hand(user_id)
+            reader.in_force is self.push_rules.at_hand(user_id)
             and reader.ignored is self.ignored.at_hand(user_id)
             and reader.redactions == self._redactions
         )
@@ -285,16 +288,18 @@ class UnreadCounts:
 
 @frozen(eq=False)
 class _Reader:
-    """Whose rules events are held against.  *redactions*: how many there had been."""
+    """
+    Whose rules events are held against.
+
+    *rules*: for what comes at *since* or after it, taken from those *in_force*.  *redactions*: how many there had been.
+    """
 
     reader: RuleReader
+    in_force: RulesInForce
     rules: CompiledRules
+    since: Ordering
     ignored: frozenset[UserID]
     redactions: int
-
-    def judges_like(self, other: "_Reader") -> bool:
-        """Whether what was counted for *other* counts for this one, too."""
-        return self.rules is other.rules and self.ignored == other.ignored
 
 
 @define(eq=False)
@@ -306,13 +311,20 @@ class _Held:
     purges: int
 
 
-def _judge(reader: _Reader, read: ReadUpTo, counts: dict[str, Count], event: TimelineEvent, pushed: Pushed) -> None:
-    """The event is added to *counts*, if it notifies and is not read."""
+def _judge(
+    rules: CompiledRules,
+    reader: _Reader,
+    read: ReadUpTo,
+    counts: dict[str, Count],
+    event: TimelineEvent,
+    pushed: Pushed,
+) -> None:
+    """The event is added to *counts*, if it notifies by *rules* and is not read."""
     if event.redacted_by is not None or event.event.sender in reader.ignored or event.ordering is None:
         return
     if read.covers(pushed.thread_id, event.ordering):
         return
-    actions = reader.rules.judge(pushed.event, reader.reader)
+    actions = rules.judge(pushed.event, reader.reader)
     if actions.notify:
         counts[pushed.thread_id] = counts.get(pushed.thread_id, NOTHING).with_event(actions)
 

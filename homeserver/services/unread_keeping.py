@@ -53,7 +53,7 @@ class UnreadKeeping:
             del self._due[key]
 
     def forget_user(self, user_id: UserID) -> None:
-        """Nothing is put down for the user, who has other rules now."""
+        """Nothing that waits is put down for the user, who may ignore others now."""
         for key in [key for key in self._due if key[0] == user_id]:
             del self._due[key]
 

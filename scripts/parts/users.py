@@ -40,7 +40,8 @@ class Users:
             name, database, members.own_members, RemoteProfiles(servers.peers), appservices.queries
         )
         self.push_rules = push_rules = PushRuleBook(database)
-        database.subscribe(push_rules.follow)
+        # Before anybody is told that there is something to count by them.
+        tail.follow(push_rules.follow)
         self.user_directory = UserDirectory(name, database, members.memberships, settings.user_directory)
         self.directory_keeping = UserDirectoryKeeping(name, database, reactor, opaque_id())
         tail.follow(self.directory_keeping.follow)

@@ -11,7 +11,7 @@ from typing import Final
 from attrs import define, field
 
 from homeserver.core.identifiers import RoomID, UserID
-from homeserver.core.log import EVENT, PURGED, PUSH_RULES, RECEIPT, THREAD_SUBSCRIPTION, LogEntry, Position
+from homeserver.core.log import EVENT, PURGED, RECEIPT, THREAD_SUBSCRIPTION, LogEntry, Position
 from homeserver.services.clock import Clock
 from homeserver.services.log_tail import LogTail
 from homeserver.services.memberships import Memberships
@@ -75,7 +75,7 @@ class Badges:
                 room_id = RoomID(entry.subject)
                 self._moved[room_id] = entry.position
                 self._moved.move_to_end(room_id)
-            elif entry.kind in {PUSH_RULES, THREAD_SUBSCRIPTION}:
+            elif entry.kind == THREAD_SUBSCRIPTION:
                 self._forgotten += 1
                 self._known.pop(UserID(entry.subject), None)
         if len(self._moved) > ROOMS_MAX:

@@ -107,7 +107,7 @@ class Dues:
             row = (await self.memberships.of(user_id)).joined.get(event.event.room_id)
             if row is None or not await self._was_joined(row, entry.position):
                 continue
-            actions = (await self.owners.of(row)).judge(event, pushed.event)
+            actions = await self.owners.judge(await self.owners.of(row), event, pushed.event, event.ordering)
             if actions.notify:
                 yield Due(user_id, entry.position, room_nid, nid, actions)
 

@@ -19,7 +19,7 @@ from homeserver.services.refusals import (
 )
 from homeserver.services.registration import NewUser
 from homeserver.services.sessions import NewSession, Opened
-from homeserver.store import account_data, memberships, pushers, users
+from homeserver.store import account_data, earlier_push_rules, memberships, push_rules, pushers, users
 from homeserver.store.pushers import StoredPusher
 from homeserver.store.write import Write
 from tests.accounts import INFO, PASSWORD, Accounts, by_password
@@ -269,6 +269,10 @@ class DeactivationTests(DatabaseCase):
         self.assertEqual([], await self.database.read(account_data.all_of, ALICE))
         self.assertEqual(1, len(await self.database.read(account_data.all_of, BOB)))
         self.assertEqual({}, await self.accounts.profiles.local(ALICE))
+        self.assertIsNone(await self.database.read(push_rules.of_user, ALICE))
+        self.assertIsNotNone(await self.database.read(push_rules.of_user, BOB))
+        self.assertEqual([], await self.database.read(earlier_push_rules.of_user, ALICE))
+        self.assertEqual(1, len(await self.database.read(earlier_push_rules.of_user, BOB)))
         with self.assertRaises(NotFound):
             await self.accounts.filters.text_of(ALICE, "1")
 

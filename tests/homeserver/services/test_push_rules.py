@@ -6,9 +6,11 @@ from homeserver.core.identifiers import UserID
 from homeserver.core.log import PUSH_RULES, LogEntry
 from homeserver.core.malformed import Malformed
 from homeserver.core.push_rules.rules import PushRule, parse_rule
+from homeserver.core.timeline import Ordering, ordering_at
 from homeserver.services import push_rules as push_rules_service
 from homeserver.services.push_rules import PushRuleBook
 from homeserver.services.refusals import NotFound
+from homeserver.store import earlier_push_rules
 from tests.databases import DatabaseCase, each_database
 
 ALICE, BOB = UserID("@alice:localhost"), UserID("@bob:localhost")
@@ -32,9 +34,9 @@ class PushRuleTests(DatabaseCase):
 
     async def test_everybody_begins_with_the_servers_rules(self) -> None:
         """Compiled once for all who changed nothing."""
-        compiled = await self.book.compiled([ALICE, BOB])
+        compiled = await self.book.in_force(ALICE)
 
-        self.assertIs(compiled[ALICE], compiled[BOB])
+        self.assertIs(compiled, await self.book.in_force(BOB))
         self.assertIn(".m.rule.master", str(await self.book.ruleset(ALICE)))
 
     async def test_rules_are_added_in_order(self) -> None:
@@ -61,10 +63,39 @@ class PushRuleTests(DatabaseCase):
 
     async def test_changes_elsewhere_are_heard_through_the_log(self) -> None:
         """The compiled rules are those after the change."""
-        before = (await self.book.compiled([ALICE]))[ALICE]
+        before = (await self.book.in_force(ALICE)).compiled
         await PushRuleBook(self.database).set_enabled(ALICE, "override", ".m.rule.master", True)
 
-        self.assertIsNot(before, (await self.book.compiled([ALICE]))[ALICE])
+        self.assertIsNot(before, (await self.book.in_force(ALICE)).compiled)
+
+    async def test_what_came_before_a_change_has_the_rules_from_before_it(self) -> None:
+        """As far back as earlier rules are kept, and beyond that the oldest of these; also in another process."""
+        self.patch(push_rules_service, "EARLIER_MAX", 3)
+        elsewhere = PushRuleBook(self.database)
+        changes = []
+        for number in range(1, 6):
+            loud = parse_rule("room", "!a", {"actions": [{"set_tweak": "sound", "value": f"{number}"}]})
+            await self.book.add(ALICE, loud, before=None, after=None)
+            changes.append(ordering_at(self.heard[-1].position))
+            # It knows of no change but the first.
+            await elsewhere.at(ALICE, Ordering(0))
+        for book in (self.book, PushRuleBook(self.database)):
+            before = [(await book.at(ALICE, Ordering(since - 1))).rooms["!a"].sound for since in changes]
+            after = [(await book.at(ALICE, since)).rooms["!a"].sound for since in changes]
+
+            self.assertEqual(["2", "2", "2", "3", "4"], before)
+            self.assertEqual(["2", "2", "3", "4", "5"], after)
+        elsewhere.follow(self.heard)
+        self.assertEqual("2", (await elsewhere.at(ALICE, Ordering(0))).rooms["!a"].sound)
+        self.assertEqual("5", (await elsewhere.at(ALICE, None)).rooms["!a"].sound)
+
+    async def test_rules_that_were_not_kept_are_those_of_now(self) -> None:
+        """So they are of who changed them before earlier rules were kept, and of who never did."""
+        await self.book.add(ALICE, rule("cake"), before=None, after=None)
+        await self.database.write(earlier_push_rules.delete_of_user, ALICE)
+
+        self.assertIs((await self.book.in_force(ALICE)).compiled, await self.book.at(ALICE, Ordering(0)))
+        self.assertIs((await self.book.in_force(BOB)).compiled, await self.book.at(BOB, Ordering(0)))
 
     async def test_no_change_writes_nothing(self) -> None:
         """Setting what is set already takes no position in the log."""
@@ -108,7 +139,7 @@ class PushRuleTests(DatabaseCase):
         """Users who were quiet longest are forgotten, and read again."""
         self.patch(push_rules_service, "USERS_MAX", 3)
         users = [UserID(f"@user{number}:localhost") for number in range(10)]
-        compiled = await self.book.compiled(users)
+        for user_id in users:
+            await self.book.in_force(user_id)
 
-        self.assertEqual(10, len(compiled))
         self.assertEqual(3, len(self.book._known))

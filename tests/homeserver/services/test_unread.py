@@ -1,5 +1,6 @@
 """Tests of homeserver.services.unread, .receipts and .unread_keeping."""
 
+import itertools
 import random
 from unittest.mock import patch
 
@@ -39,6 +40,15 @@ class UnreadTests(DatabaseCase):
     async def reply(self, root: EventID, sender: UserID = DAVE, body: str = "reply") -> EventID:
         relation = {"rel_type": "m.thread", "event_id": root}
         return await self.services.say(self.room_id, sender, body, **{"m.relates_to": relation})
+
+    async def silence(self) -> None:
+        """The room does not notify."""
+        silent = parse_rule("room", self.room_id, {"actions": []})
+        await self.services.push_rules.add(ALICE, silent, before=None, after=None)
+
+    async def hear(self) -> None:
+        """It does, again."""
+        await self.services.push_rules.delete(ALICE, "room", self.room_id)
 
     async def read(
         self, event_id: EventID, thread_id: str = "", type_: str = "m.read", user_id: UserID = ALICE
@@ -197,20 +207,54 @@ class UnreadTests(DatabaseCase):
 
         self.assertEqual({}, await self.unread(services=SyncServices(self.database)))
 
-    async def test_other_rules_count_anew(self) -> None:
-        """A room that is silenced has nothing to read, now and after a restart; heard again, it has all of it."""
-        await self.services.say(self.room_id, DAVE, "one")
-        self.assertEqual({"main": (1, 0)}, await self.unread())
-        for _ in range(2):
-            silent = parse_rule("room", self.room_id, {"actions": []})
-            await self.services.push_rules.add(ALICE, silent, before=None, after=None)
-            self.assertEqual({}, await self.unread())
-            self.assertEqual({}, await self.unread(services=SyncServices(self.database)))
-            await self.services.push_rules.delete(ALICE, "room", self.room_id)
+    async def test_other_rules_are_for_what_comes_after(self) -> None:
+        """What is said in a room while it is silenced never counts, and what was said before does; a restart or not."""
+        counts = []
+        for said in ("one", "two"):
+            await self.services.say(self.room_id, DAVE, said)
+            for make in (self.silence, self.hear):
+                await make()
+                counts += [await self.unread(), await self.unread(services=SyncServices(self.database))]
+                if make == self.silence:
+                    await self.services.say(self.room_id, DAVE, f"not {said}")
+                    counts += [await self.unread(), await self.unread(services=SyncServices(self.database))]
 
-            self.assertEqual({"main": (1, 0)}, await self.unread())
+        self.assertEqual([{"main": (1, 0)}] * 6 + [{"main": (2, 0)}] * 6, counts)
+
+    async def test_rules_that_have_changed_twice_are_others_though_they_are_the_same(self) -> None:
+        """Who asks after both changes does not count what came between."""
+        await self.services.say(self.room_id, DAVE, "one")
+        before = await self.unread()
+        await self.silence()
+        await self.services.say(self.room_id, DAVE, "not two")
+        await self.hear()
+        await self.services.say(self.room_id, DAVE, "three")
+
+        self.assertEqual({"main": (1, 0)}, before)
+        self.assertEqual({"main": (2, 0)}, await self.unread())
+
+    async def test_who_has_long_been_away_finds_what_the_rules_said_then(self) -> None:
+        """Also where so much has come that it is counted page by page, with all that a receipt or redaction undoes."""
+        for number in range(2 * unread.PAGE):
+            if number == unread.PAGE // 2:
+                await self.silence()
+            if number == unread.PAGE:
+                await self.hear()
+            sent = await self.services.say(self.room_id, DAVE, f"{number}")
+        whole = await self.unread()
+        redaction = Draft("m.room.redaction", DAVE, {"redacts": sent}, redacts=sent)
+        await self.services.rooms.timeline.send(self.room_id, redaction)
+
+        self.assertEqual({"main": (unread.PAGE * 3 // 2, 0)}, whole)
+        self.assertEqual({"main": (unread.PAGE * 3 // 2 - 1, 0)}, await self.unread())
+
+    async def test_who_is_ignored_counts_no_more(self) -> None:
+        """Nor what they said before."""
+        await self.services.say(self.room_id, DAVE, "one")
+        before = await self.unread()
         await self.services.account_data.set(ALICE, None, IGNORED_USER_LIST, {"ignored_users": {DAVE: {}}})
 
+        self.assertEqual({"main": (1, 0)}, before)
         self.assertEqual({}, await self.unread())
 
     async def test_what_was_put_down_goes_with_the_rules_it_was_counted_by(self) -> None:
@@ -238,10 +282,11 @@ class UnreadTests(DatabaseCase):
         self.assertEqual({"main": (1, 0)}, await self.unread(services=SyncServices(self.database)))
 
     async def test_counting_step_by_step_is_counting_at_once(self) -> None:
-        """However often somebody asked in between, and whatever was read and redacted: the counts are the same."""
+        """However often somebody asked in between, whatever was read and redacted, and by changing rules: the same."""
         for seed in range(3):
             chance = random.Random(seed)
             events: list[EventID] = []
+            changes = itertools.cycle((self.silence, self.hear))
             for _ in range(60):
                 deed = chance.random()
                 if deed < 0.5 or not events:
@@ -250,8 +295,10 @@ class UnreadTests(DatabaseCase):
                     events.append(await self.reply(chance.choice(events), body=str(chance.random())))
                 elif deed < 0.8:
                     await self.services.say(self.room_id, ALICE, str(chance.random()))
-                elif deed < 0.9:
+                elif deed < 0.85:
                     await self.read(chance.choice(events), type_=chance.choice(["m.read", "m.read.private"]))
+                elif deed < 0.9:
+                    await next(changes)()
                 else:
                     sent = chance.choice(events)
                     await self.services.rooms.timeline.send(

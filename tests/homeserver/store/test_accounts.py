@@ -9,6 +9,7 @@ from homeserver.store import (
     access_tokens,
     account_data,
     devices,
+    earlier_push_rules,
     filters,
     login_tokens,
     profiles,
@@ -19,6 +20,8 @@ from homeserver.store import (
     uia_sessions,
     users,
 )
+from homeserver.store.earlier_push_rules import EarlierRules
+from homeserver.store.push_rules import StoredRules
 from homeserver.store.users import NewAccount
 from tests.databases import TransactionCase, each_database
 
@@ -196,14 +199,29 @@ class OwnDataTests(TransactionCase):
         self.assertEqual([("a", "{}"), ("b", None)], [(each.type, each.content) for each in changed])
         self.assertIsNone(account_data.content(self.read, ALICE, "", "b"))
 
-    def test_push_rules_of_many(self) -> None:
-        """Those who changed any."""
+    def test_push_rules_of_who_changed_any(self) -> None:
+        """And since when."""
         push_rules.replace(self.tx, ALICE, "{}", Position(1))
         push_rules.replace(self.tx, ALICE, '{"added":[]}', Position(2))
 
-        self.assertEqual({ALICE: '{"added":[]}'}, push_rules.of_users(self.read, [ALICE, BOB]))
+        self.assertEqual(StoredRules('{"added":[]}', Position(2)), push_rules.of_user(self.read, ALICE))
+        self.assertIsNone(push_rules.of_user(self.read, BOB))
         push_rules.delete_of_user(self.tx, ALICE)
-        self.assertEqual({}, push_rules.of_users(self.read, [ALICE]))
+        self.assertIsNone(push_rules.of_user(self.read, ALICE))
+
+    def test_earlier_push_rules_are_kept_up_to_a_bound(self) -> None:
+        """The newest so many sets, and characters; the very newest whatever its size."""
+        for number in range(1, 6):
+            earlier_push_rules.insert(self.tx, ALICE, Position(number), "x" * number)
+        earlier_push_rules.insert(self.tx, BOB, Position(1), "bob")
+
+        for sets, characters, kept in ((9, 99, [1, 2, 3, 4, 5]), (4, 99, [2, 3, 4, 5]), (4, 9, [4, 5]), (4, 0, [5])):
+            earlier_push_rules.prune(self.tx, ALICE, sets, characters)
+            expected = [EarlierRules(Position(number), "x" * number) for number in kept]
+            self.assertEqual(expected, earlier_push_rules.of_user(self.read, ALICE))
+        earlier_push_rules.delete_of_user(self.tx, ALICE)
+        self.assertEqual([], earlier_push_rules.of_user(self.read, ALICE))
+        self.assertEqual([EarlierRules(Position(1), "bob")], earlier_push_rules.of_user(self.read, BOB))
 
     def test_filters_are_numbered(self) -> None:
         """From 1, for each user; the same text has the same number, and no more than may be are kept."""
