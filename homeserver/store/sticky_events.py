@@ -61,6 +61,7 @@ _ABSOLVE = Prepared(
     update(t).where(t.c.event_nid == bindparam("which"), t.c.position.is_(None)).values(soft_failed=False)
 )
 _WAITING = Prepared(select(t.c.event_nid).where(t.c.event_nid == bindparam("which"), t.c.position.is_(None)))
+_IS_DOUBTED = Prepared(select(t.c.event_nid).where(t.c.event_nid == bindparam("which"), t.c.soft_failed))
 _PRUNE = Prepared(delete(t).where(t.c.ends_ms <= bindparam("now")))
 
 
@@ -106,6 +107,11 @@ def told_of(tx: Connection, room_id: RoomID, sender: UserID, now_ms: int) -> tup
 def is_waiting(tx: Connection, event_nid: int) -> bool:
     """Whether the event is held back, for whatever reason."""
     return _WAITING.first(tx, which=event_nid) is not None
+
+
+def is_soft_failed(tx: Connection, event_nid: int) -> bool:
+    """Whether the event is held back because the room's state does not let it in."""
+    return _IS_DOUBTED.first(tx, which=event_nid) is not None
 
 
 def tell(tx: Write, event_nid: int, position: Position) -> None:

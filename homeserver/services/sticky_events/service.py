@@ -185,7 +185,8 @@ def _keep(tx: Write, room_nid: int, entry: TimelineEvent, *, end: int, now: int,
 
 
 def _let_in(tx: Write, room_nid: int, entry: TimelineEvent, event: StickyEvent, now: int, most: int) -> None:
-    if not sticky_events.is_waiting(tx.connection, event.event_nid):
+    # Another process has judged it meanwhile, if there are several.
+    if not sticky_events.is_soft_failed(tx.connection, event.event_nid):
         return
     # What a state event changes is for the room's state to say, where it has counted all the time.
     if not entry.event.is_state:
