@@ -51,5 +51,6 @@ class Turn(Generic[K]):
     async def __aexit__(self, *_: object) -> None:
         lock = self.locks[self.key]
         lock.release()
-        if not lock.locked:
+        # Whoever waited may have come and gone by now, and taken it away.
+        if not lock.locked and self.locks.get(self.key) is lock:
             del self.locks[self.key]

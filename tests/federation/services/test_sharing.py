@@ -1,9 +1,9 @@
 """Tests of federation/services/sharing.py."""
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, DeferredLock
 from twisted.trial.unittest import SynchronousTestCase
 
-from federation.services.sharing import Shared
+from federation.services.sharing import Shared, Turn
 
 
 class SharedTests(SynchronousTestCase):
@@ -49,3 +49,28 @@ class SharedTests(SynchronousTestCase):
         self.failureResultOf(first, CancelledError)
         self.failureResultOf(third, CancelledError)
         self.assertEqual(5, self.successResultOf(second))
+
+
+class TurnTests(SynchronousTestCase):
+    """Blocks that are entered one at a time."""
+
+    def test_who_waited_may_be_done_at_once(self) -> None:
+        """One after the other, in order, and nothing is kept of a key that nobody wants."""
+        locks: dict[str, DeferredLock] = {}
+        held: Deferred[None] = Deferred()
+        entered: list[int] = []
+
+        async def enter(number: int, until: "Deferred[None] | None" = None) -> None:
+            async with Turn(locks, "key"):
+                entered.append(number)
+                if until is not None:
+                    await until
+
+        whole = [Deferred.fromCoroutine(enter(0, held)), *(Deferred.fromCoroutine(enter(each)) for each in (1, 2))]
+        self.assertEqual([0], entered)
+        held.callback(None)
+        for each in whole:
+            self.successResultOf(each)
+
+        self.assertEqual([0, 1, 2], entered)
+        self.assertEqual({}, locks)
