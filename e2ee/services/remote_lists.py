@@ -5,9 +5,13 @@ Spec: server-server-api#device-management
 """
 
 from collections.abc import Collection, Mapping
+from itertools import islice
 from typing import Final
 
+import structlog
 from attrs import define, field
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from e2ee.core.cross_signing import MASTER, SELF_SIGNING, peers_key
 from e2ee.core.public_keys import PublicKeys
@@ -23,10 +27,14 @@ from homeserver.core.identifiers import ServerName, UserID
 from homeserver.core.log import Position
 from homeserver.core.malformed import Malformed
 from homeserver.services.clock import Clock, now_ms
-from homeserver.services.ports import PeerFault
+from homeserver.services.ports import PeerFault, PeerUnreachable
 from homeserver.store.database import Database
 from homeserver.store.write import Write
 
+log = structlog.get_logger(__name__)
+
+RESYNCS_WAITING_MAX: Final = 1_000
+"""Lists of one server that wait to be fetched anew; beyond it they are fetched when somebody asks for them."""
 RESYNCED_AT_ONCE_MAX: Final = 10
 """Lists of one server that are fetched one by one, with the number of their update; more come in one request."""
 
@@ -39,6 +47,8 @@ class RemoteLists:
     clock: Clock
     remote: RemoteKeys
     _fetching: Shared[tuple[UserID, ...], dict[UserID, RemoteList]] = field(init=False, factory=Shared)
+    _waiting: dict[ServerName, dict[UserID, None]] = field(init=False, factory=dict)
+    """Whose lists are to be fetched anew, in order, at servers that are being asked."""
 
     async def of(
         self, server: ServerName, user_ids: Collection[UserID], viewer: UserID | None
@@ -57,12 +67,42 @@ class RemoteLists:
         }
 
     async def receive_device(self, origin: ServerName, update: DeviceListUpdate) -> None:
-        """A device of a user of *origin* has changed, and those who share a room with the user hear of it."""
-        await self.database.write(_take_device, update)
+        """
+        A device of a user of *origin* has changed, and those who share a room with the user hear of it.
+
+        Where updates before it are missing, the list is fetched anew.  Spec: server-server-api#device-management
+        """
+        if await self.database.write(_take_device, update):
+            self._resync_later(origin, update.user_id)
 
     async def receive_signing_keys(self, origin: ServerName, update: SigningKeyUpdate) -> None:
         """The cross-signing keys of a user of *origin* have changed."""
         await self.database.write(_take_signing_keys, update)
+
+    def _resync_later(self, server: ServerName, user_id: UserID) -> None:
+        waiting = self._waiting.get(server)
+        if waiting is None:
+            self._waiting[server] = {user_id: None}
+            Deferred.fromCoroutine(self._resync_all(server)).addErrback(_report)
+        elif len(waiting) < RESYNCS_WAITING_MAX:
+            waiting[user_id] = None
+
+    async def _resync_all(self, server: ServerName) -> None:
+        """The lists that wait are fetched, a few at once; where the server is silent, whoever asks for them does it."""
+        waiting = self._waiting[server]
+        try:
+            while waiting:
+                user_ids = list(islice(waiting, RESYNCED_AT_ONCE_MAX))
+                for user_id in user_ids:
+                    del waiting[user_id]
+                held = await self.database.read(remote_device_lists.lists_of, user_ids)
+                stale = tuple(sorted(user for user in held if held[user].stale))
+                if stale:
+                    await self._fetching.run(stale, lambda stale=stale, held=held: self._fetch(server, stale, held))  # type: ignore[misc]
+        except (PeerUnreachable, PeerFault) as error:
+            log.info("device lists could not be fetched anew", server=server, reason=str(error))
+        finally:
+            del self._waiting[server]
 
     async def _fetch(
         self, server: ServerName, user_ids: Collection[UserID], held: Mapping[UserID, HeldList]
@@ -120,19 +160,21 @@ def remove_list(tx: Write, user_id: UserID) -> None:
     cross_signing_keys.delete_of_user(tx, user_id)
 
 
-def _take_device(tx: Write, update: DeviceListUpdate) -> None:
+def _take_device(tx: Write, update: DeviceListUpdate) -> bool:
+    """Whether a list is held that must be fetched anew."""
     user_id = update.user_id
     held = _held(tx, user_id)
     if held is None:
-        return
+        return False
     fit = Fit.GAP if held.stale else fit_of(update, held.stream_id)
     if fit is Fit.KNOWN:
-        return
+        return False
     device_list_changes.record(tx, user_id)
     if fit is Fit.NEXT and _work_in(tx, update):
         remote_device_lists.set_stream_id(tx, user_id, update.stream_id)
-    else:
-        remote_device_lists.mark_stale(tx, user_id)
+        return False
+    remote_device_lists.mark_stale(tx, user_id)
+    return user_id in remote_device_lists.lists_of(tx.connection, (user_id,))
 
 
 def _work_in(tx: Write, update: DeviceListUpdate) -> bool:
@@ -157,6 +199,10 @@ def _take_signing_keys(tx: Write, update: SigningKeyUpdate) -> None:
         key = peers_key(value, user_id, usage)
         if key is not None:
             cross_signing_keys.replace(tx, key)
+
+
+def _report(failure: Failure) -> None:
+    log.error("device lists could not be fetched anew", reason=failure.getTraceback())
 
 
 def _held(tx: Write, user_id: UserID) -> HeldList | None:
