@@ -6,7 +6,6 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from homeserver.core.drafts import Draft
 from homeserver.core.identifiers import UserID
-from homeserver.core.timeline import TimelineEvent
 from homeserver.services.sticky_events.settings import StickyEventSettings
 from tests.databases import DatabaseCase, each_database
 from tests.sticky import HOUR_MS, Sticky
@@ -30,14 +29,10 @@ class JudgingTests(DatabaseCase):
         await services.member(room_id, DAVE, "leave", ALICE)
         await services.rooms.acceptance.accept(late)
         await services.join(room_id, DAVE)
-        places: list[Any] = []
-
-        def note(entries: Any) -> None:
-            places.extend(entry.position for entry in entries if entry.ref == entry_of_late.nid)
-
-        entry_of_late: TimelineEvent | None = await services.known.by_id(late.event_id)
-        assert entry_of_late is not None
-        services.tail.follow(note)
+        entry = await services.known.by_id(late.event_id)
+        assert entry is not None
+        nid, places = entry.nid, list[Any]()
+        services.tail.follow(lambda entries: places.extend(each for each in entries if each.ref == nid))
         judging = [Deferred.fromCoroutine(sticky.events.judge_again(DAVE)) for _ in range(2)]
         await gatherResults(judging)
 
