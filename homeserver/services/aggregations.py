@@ -199,8 +199,9 @@ class Aggregations:
     ) -> tuple[int, TimelineEvent] | None:
         """How many events of the thread count for the reader, and the last of them; None: none does."""
         if not ignored:
-            latest = (await self.known.by_nids((summary.latest_nid,)))[summary.latest_nid]
-            for event, membership in await self.views.seen(view, [latest]):
+            # It may have been purged meanwhile.
+            latest = (await self.known.by_nids((summary.latest_nid,))).values()
+            for event, membership in await self.views.seen(view, [*latest]):
                 memberships[event.nid] = membership
                 return summary.count, event
         children = await self.database.read(
