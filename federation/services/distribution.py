@@ -1,26 +1,33 @@
 """Which events and receipts this server tells others of.  Implements the outbox's ports."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
 
-from attrs import frozen
+from attrs import define, field
 
 from federation.core.edus import Receipt
+from federation.services.past_servers import PastServers
 from federation.services.ports import Outgoing
 from homeserver.core.identifiers import RoomID, ServerName, UserID, server_of
 from homeserver.core.log import EVENT, RECEIPT, RELAY, LogEntry, Position
+from homeserver.core.timeline import TimelineEvent
 from homeserver.services.known_events import KnownEvents
 from homeserver.services.live_rooms import LiveRoom, LiveRooms
 from homeserver.services.log_tail import LogTail
 from homeserver.services.state_moves import StateMoves
-from homeserver.store import joined_servers, outgoing, receipts
+from homeserver.services.sync.pacing import batched
+from homeserver.store import events, joined_servers, outgoing, receipts
 from homeserver.store.database import Database
 
 PUBLIC: Final = "m.read"
+RECENT_MAX: Final = 1_000
+"""Positions behind the log's head; what was further back is read of a whole room at once."""
+EVENTS_AT_ONCE: Final = 20
+"""Read and parsed in one turn of the reactor."""
 
 
-@frozen(eq=False)
+@define(eq=False)
 class Distribution:
     """Finds what is to be told: what is new in memory, the rest in the store."""
 
@@ -30,12 +37,20 @@ class Distribution:
     live_rooms: LiveRooms
     moves: StateMoves
     tail: LogTail
+    past: PastServers = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.past = PastServers(self.server, self.database, self.moves)
 
     async def events_between(self, after: Position, upto: Position) -> Sequence[Outgoing]:
-        """Events that this server distributes, stored at positions in ``(after, upto]``, oldest first."""
+        """
+        Events that this server distributes, stored at positions in ``(after, upto]``, oldest first.
+
+        What is not in memory and was said where no other server took part is left out: nobody is to be told.
+        """
         entries = self._newest(after, upto)
         if entries is None:
-            return await self._events(await self.database.read(outgoing.between, self.server, after, upto))
+            return await self._stored(after, upto)
         relayed = {entry.ref for entry in entries if entry.kind == RELAY}
         # An event that has a reference was here before, as an outlier.
         live = {entry.position for entry in entries if entry.kind == EVENT and entry.ref is None}
@@ -44,7 +59,7 @@ class Distribution:
 
     async def events_in_room(self, room_id: RoomID, first: Position, last: Position, limit: int) -> Sequence[Outgoing]:
         """The first *limit* of those of one room at positions in ``[first, last]``, oldest first."""
-        return await self._events(await self.database.read(outgoing.in_room, self.server, room_id, first, last, limit))
+        return await self._events(await self.database.scan(outgoing.in_room, self.server, room_id, first, last, limit))
 
     async def events_at(self, positions: Sequence[Position]) -> Sequence[Outgoing]:
         """The events stored at *positions*; those that are gone are left out."""
@@ -60,6 +75,8 @@ class Distribution:
             return room.servers.keys()
         if room.members_are_written and not self.moves.may_have_moved(room_id, Position(before - 1)):
             return room.servers.keys()
+        if self.database.head - before > RECENT_MAX:
+            return await self.past.after(room_id, room.nid, Position(before - 1))
         if not room.is_moving(self.server) and not self.moves.servers_may_have_moved(
             room_id, room.nid, Position(before - 1)
         ):
@@ -76,18 +93,37 @@ class Distribution:
         entries = self._newest(after, upto)
         if entries is not None and not any(entry.kind == RECEIPT for entry in entries):
             return ()
+        read = self.database.scan if entries is None else self.database.read
         return [
             Receipt(receipt.room_id, receipt.user_id, receipt.event_id, receipt.ts, receipt.thread_id or None)
-            for receipt in await self.database.read(receipts.logged, after, upto)
+            for receipt in await read(receipts.logged, after, upto)
             if receipt.type == PUBLIC and server_of(receipt.user_id) == self.server
         ]
+
+    async def _stored(self, after: Position, upto: Position) -> list[Outgoing]:
+        """Of a backlog; others go first now and then."""
+        places = await self.database.scan(outgoing.between, self.server, after, upto)
+        alone = {
+            room: await self.past.was_alone(room[1], room[0], after, upto)
+            for room in {place.room for place in places if not place.is_for_others}
+        }
+        wanted = [place.position for place in places if place.is_for_others or not alone[place.room]]
+        return await self._events(wanted)
 
     def _newest(self, after: Position, upto: Position) -> Sequence[LogEntry] | None:
         """What the log says at positions in ``(after, upto]``; None: that is not all in memory."""
         return self.tail.between(after, upto) if upto <= self.tail.head else None
 
-    async def _events(self, nids: Collection[int]) -> list[Outgoing]:
-        found = await self.known.by_nids(nids)
+    async def _events(self, nids: Sequence[int]) -> list[Outgoing]:
+        found: dict[int, TimelineEvent] = {}
+        for some in batched(nids, EVENTS_AT_ONCE):
+            missing = [nid for nid in some if self.known.cached_by_nid(nid) is None]
+            if missing and len(nids) > EVENTS_AT_ONCE:
+                # From a thread, so that this goes on in another turn.
+                stored = await self.database.scan(events.by_nids, missing)
+                found.update((entry.nid, entry) for entry in await self.known.revive(stored.values()))
+            else:
+                found.update(await self.known.by_nids(some))
         return [Outgoing(Position(nid), found[nid].event) for nid in nids if nid in found]
 
 

@@ -23,6 +23,7 @@ from homeserver.core.canonical import JSONObject
 from homeserver.core.identifiers import RoomID, ServerName, UserID
 from homeserver.core.log import EVENT, OUTBOX, RECEIPT, LogEntry, Position
 from homeserver.services.clock import now_ms
+from homeserver.services.sync.pacing import Pace
 from homeserver.store.write import Write
 
 log = structlog.get_logger(__name__)
@@ -33,6 +34,8 @@ CURSOR_LAG_MAX: Final = 1_000
 """How far the stored place in the log may stay behind while nothing is to be sent."""
 READ_AGAIN_SECONDS: Final = 1.0
 """After reading the log has failed."""
+EVENTS_AT_ONCE: Final = 50
+"""Of a backlog; then others go first."""
 SENDING_MAX: Final = 200
 """Transactions under way at once, over all destinations."""
 
@@ -153,7 +156,12 @@ class Outbox:
         read = _Pass()
         outgoing = await self.around.events.events_between(after, upto)
         sent: list[Outgoing] = []
-        for each in outgoing:
+        pace = Pace(self.around.clock)
+        for number, each in enumerate(outgoing, 1):
+            if number % EVENTS_AT_ONCE == 0:
+                self.around.pdus.add(sent)
+                sent = []
+                await pace.turn()
             event = each.event
             servers = await self.around.events.servers_in_room(event.room_id, each.position)
             recipients = recipients_of(event, servers, self.around.server_name)
@@ -286,8 +294,11 @@ def receipt_edus(receipts: Iterable[Receipt]) -> list[JSONObject]:
 
 def _record(tx: Write, read: _Pass, begun: Mapping[ServerName, OutgoingTransaction], upto: Position) -> None:
     for destination, places in read.pdus.items():
+        by_room: dict[RoomID, list[Position]] = {}
         for place in places:
-            outbox.queue_pdu(tx, destination, place)
+            by_room.setdefault(place.room_id, []).append(place.position)
+        for room_id, positions in by_room.items():
+            outbox.queue_pdus(tx, destination, room_id, min(positions), max(positions))
     for destination, receipts in read.receipts.items():
         if destination in begun and len(begun[destination].edus) < EDUS_MAX:
             continue  # they are all in it

@@ -172,15 +172,9 @@ def transaction(tx: Connection, destination: ServerName) -> OutgoingTransaction 
     return OutgoingTransaction(row[0], row[1], pdus, tuple(orjson.loads(row[3])))
 
 
-def queue_pdu(tx: Write, destination: ServerName, place: PduPlace) -> None:
-    """The event at *place* waits for *destination*."""
-    tx.run(
-        _ADD_PDU,
-        destination=destination,
-        room_id=place.room_id,
-        first_position=place.position,
-        last_position=place.position,
-    )
+def queue_pdus(tx: Write, destination: ServerName, room_id: RoomID, first: Position, last: Position) -> None:
+    """Events of a room at positions in ``[first, last]`` wait for *destination*."""
+    tx.run(_ADD_PDU, destination=destination, room_id=room_id, first_position=first, last_position=last)
 
 
 def queue_edu(tx: Write, to: Iterable[ServerName], edu: JSONObject, subject: str | None = None) -> None:

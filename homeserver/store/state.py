@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Subquery, and_, bindpa
 from homeserver.core.canonical import encode_json, load_json
 from homeserver.core.events import StateKey
 from homeserver.core.identifiers import EventID, UserID
+from homeserver.core.log import Position
 from homeserver.store.prepared import Insertion, Prepared, PreparedIn, insert_new
 from homeserver.store.schema.events import event_states, events, states
 from homeserver.store.schema.rooms import state_changes as c
@@ -93,6 +94,11 @@ _SINCE = Prepared(
         c.c.position > bindparam("after"),
         c.c.position <= bindparam("upto"),
     )
+    .order_by(c.c.position)
+)
+_MEMBER_CHANGES = Prepared(
+    select(c.c.position, c.c.state_key, c.c.membership)
+    .where(c.c.room_nid == bindparam("room_nid"), c.c.position > bindparam("after"), c.c.type == MEMBER)
     .order_by(c.c.position)
 )
 _FIRST_POSITION = Prepared(select(func.min(c.c.position)).where(c.c.room_nid == bindparam("room_nid")))
@@ -181,6 +187,14 @@ def members_as_of(tx: Connection, room_nid: int, position: int) -> dict[UserID, 
     """{user id: (membership, event nid)} of all who had one after *position*."""
     rows = _MEMBERS.all(tx, room_nid=room_nid, upto=position)
     return {user: (membership, nid) for user, membership, nid in rows}
+
+
+def member_changes(tx: Connection, room_nid: int, after: int) -> list[tuple[Position, UserID, str | None]]:
+    """Whose membership changed after a position, where, and what it was from there on; in order."""
+    return [
+        (Position(at), UserID(key), membership)
+        for at, key, membership in _MEMBER_CHANGES.all(tx, room_nid=room_nid, after=after)
+    ]
 
 
 def membership_as_of(tx: Connection, room_nid: int, user_id: UserID, position: int) -> str | None:

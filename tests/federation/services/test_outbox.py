@@ -196,7 +196,7 @@ class OutboxTests(OutboxCase):
     async def test_a_place_before_others_widens_what_waits(self) -> None:
         """Events may come to the outbox in another order than that in which they were stored."""
         for position in (5, 9, 3, 7):
-            await self.database.write(stored.queue_pdu, TWO, PduPlace(ROOM, Position(position)))
+            await self.database.write(stored.queue_pdus, TWO, ROOM, Position(position), Position(position))
         self.assertEqual([stored.WaitingRoom(ROOM, Position(3), Position(9))], await self.waiting_rooms())
         await self.database.write(stored.skip, TWO, [PduPlace(ROOM, Position(5))])
         self.assertEqual([stored.WaitingRoom(ROOM, Position(6), Position(9))], await self.waiting_rooms())
