@@ -84,6 +84,8 @@ class RecentEvents:
     _rooms: OrderedDict[RoomID, _Recent] = field(init=False, factory=OrderedDict)
     _last: dict[RoomID, tuple[Ordering, Ordering, Window]] = field(init=False, factory=dict)
     """The last window of each room, with its ends."""
+    _forgotten: int = field(init=False, default=0)
+    """Counts what makes windows wrong that were read before it."""
 
     async def latest(self, stretch: Stretch) -> Window:
         """The window that *stretch* asks for."""
@@ -94,6 +96,7 @@ class RecentEvents:
         """The windows that *stretches* ask for, in their order, in three reads of the store at most."""
         if len(stretches) == 1 and (window := self.at_hand(stretches[0])) is not None:
             return [window]
+        forgotten = self._forgotten
         await self._catch_up(stretches)
         found = [self._cached(stretch) for stretch in stretches]
         deep = [index for index, places in enumerate(found) if places is None]
@@ -103,6 +106,8 @@ class RecentEvents:
             for index, places in zip(deep, read, strict=True):
                 found[index] = places
         answers = await self._windows(stretches, [places or [] for places in found])
+        if forgotten != self._forgotten:
+            return answers
         for stretch, window in zip(stretches, answers, strict=True):
             self._last[stretch.room_id] = (stretch.after, stretch.upto, window)
         return answers
@@ -112,6 +117,7 @@ class RecentEvents:
         for entry in entries:
             if entry.kind == REDACTED or len(self._last) > LAST_MAX:
                 self._last.clear()
+                self._forgotten += 1
             if entry.kind == EVENT:
                 recent = self._rooms.get(RoomID(entry.subject))
                 if recent is not None and not recent.overtaken:
@@ -121,6 +127,7 @@ class RecentEvents:
         """The room's newest events are read afresh."""
         self._rooms.pop(room_id, None)
         self._last.pop(room_id, None)
+        self._forgotten += 1
 
     def at_hand(self, stretch: Stretch) -> Window | None:
         """The window if it was the last of its room: who waits for news mostly asks for the same."""

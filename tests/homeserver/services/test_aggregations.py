@@ -2,6 +2,7 @@
 
 from sqlalchemy import delete
 
+from homeserver.core.canonical import JSONObject
 from homeserver.core.drafts import Draft
 from homeserver.core.identifiers import EventID
 from homeserver.core.relations import THREAD
@@ -29,7 +30,7 @@ class AggregationsTests(DatabaseCase):
         room_id = await services.new_room(ALICE)
         row = (await services.memberships.of(ALICE)).joined[room_id]
         root = await services.say(room_id, ALICE, "root")
-        content = {"body": "reply", "m.relates_to": {"rel_type": THREAD, "event_id": root}}
+        content: JSONObject = {"body": "reply", "m.relates_to": {"rel_type": THREAD, "event_id": root}}
         reply = await services.rooms.timeline.send(room_id, Draft("m.room.message", ALICE, content))
         found = await services.known.by_ids([root, reply])
         aggregations = services.timelines.aggregations

@@ -1,13 +1,20 @@
 """Tests of homeserver.services.recent_events."""
 
 import random
+from collections.abc import Collection, Mapping
 
-from homeserver.core.timeline import Ordering, ordering_at
+from twisted.internet.defer import Deferred
+
+from homeserver.core.drafts import Draft
+from homeserver.core.identifiers import EventID
+from homeserver.core.timeline import Ordering, TimelineEvent, ordering_at
+from homeserver.services.known_events import KnownEvents
 from homeserver.services.recent_events import BEGINNING, KEPT, RecentEvents, Stretch
 from homeserver.store import windows
 from tests.builders import ALICE
 from tests.databases import DatabaseCase, each_database
 from tests.syncing import SyncServices
+from tests.waiting import until
 
 
 @each_database
@@ -62,3 +69,39 @@ class RecentEventsTests(DatabaseCase):
 
         self.assertEqual(said, [event.event_id for event in window.events])
         self.assertTrue(window.limited)
+
+    async def test_what_is_redacted_while_it_is_read_does_not_stay(self) -> None:
+        """Whoever asks for the same stretch after the redaction gets what is left of the event."""
+        services = SyncServices(self.database)
+        room_id = await services.new_room(ALICE)
+        room_nid = (await services.memberships.of(ALICE)).joined[room_id].room_nid
+        said = await services.say(room_id, ALICE, "secret")
+        stretch = Stretch(room_nid, room_id, BEGINNING, ordering_at(services.tail.head), 50)
+        known = _Slow(services.known)
+        recent = RecentEvents(self.database, services.tail, known)  # type: ignore[arg-type]
+        services.tail.follow(recent.follow)
+        asked = Deferred.fromCoroutine(recent.latest(stretch))
+        await until(lambda: known.read, "the events are read")
+        await services.rooms.timeline.send(room_id, Draft("m.room.redaction", ALICE, {}, redacts=said))
+        known.answer.callback(None)
+        before, after = await asked, await recent.latest(stretch)
+
+        self.assertEqual("secret", before.events[-1].event.content["body"])
+        self.assertEqual({}, after.events[-1].event.content)
+
+
+class _Slow:
+    """Events that are known; the first answer waits for its time."""
+
+    def __init__(self, known: KnownEvents) -> None:
+        self.known, self.read = known, False
+        self.answer: Deferred[None] = Deferred()
+
+    async def by_ids(self, event_ids: Collection[EventID]) -> Mapping[EventID, TimelineEvent]:
+        found = await self.known.by_ids(event_ids)
+        self.read = True
+        await self.answer
+        return found
+
+    def cached_by_nid(self, nid: int) -> TimelineEvent | None:
+        return self.known.cached_by_nid(nid)
