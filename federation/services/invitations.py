@@ -46,6 +46,17 @@ class Invitations:
     guards: MemberGuards
     queries: AppserviceQueries = NoAppservices()
 
+    async def require_access(self, origin: ServerName, room_id: RoomID) -> None:
+        """
+        Raises Forbidden where the room, as far as it is known here, does not let *origin* take part.
+
+        That is asked first: a denied server is told nothing else.
+        Spec: server-server-api#server-access-control-lists-acls
+        """
+        room = await self.live_rooms.find(room_id)
+        if room is not None:
+            await self.access.require(room, origin)
+
     async def receive(
         self,
         origin: ServerName,
@@ -63,9 +74,6 @@ class Invitations:
         self.live_rooms.require_open(room_id)
         invite = parse_pdu(pdu, version)
         target = self._target(origin, invite, room_id, event_id)
-        room = await self.live_rooms.find(room_id)
-        if room is not None:
-            await self.access.require(room, origin)
         try:
             invite = await self.checks.check(invite)
         except BadSignature as unsigned:
@@ -78,6 +86,7 @@ class Invitations:
             raise NotFound(f"There is no user {target}.")
         await self.guards.check(MemberChange(room_id, invite.sender, target, "invite"))
         signed = sign_event(invite, self.server, self.key)
+        room = await self.live_rooms.find(room_id)
         if room is None or self.server not in room.servers:
             # Where this server is in the room, the invite comes to it as every event does.
             await self.database.write(_keep, signed, target, [*stripped(shown), stripped_form(signed)])

@@ -92,6 +92,7 @@ class ServerMembershipEndpoints:
         self, origin: ServerName, room_id: RoomID, event_id: EventID, body: InviteBody
     ) -> JSONObject:
         """The user knows of the invitation; answers it signed.  Raises IncompatibleVersion, Forbidden, NotFound."""
+        await self.invitations.require_access(origin, room_id)
         version = ROOM_VERSIONS.get(body.room_version)
         if version is None:
             raise IncompatibleVersion(body.room_version)
@@ -103,6 +104,7 @@ class ServerMembershipEndpoints:
         self, origin: ServerName, room_id: RoomID, event_id: EventID, body: JSONObject
     ) -> list[JSON]:
         """The same in room versions 1 and 2, where the body is the event.  Raises Forbidden, NotFound."""
+        await self.invitations.require_access(origin, room_id)
         unsigned = body.get("unsigned")
         shown = unsigned.get("invite_room_state") if isinstance(unsigned, dict) else None
         # An ID with a server in it is of version 1 or 2, whose events look the same.

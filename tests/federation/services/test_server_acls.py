@@ -49,6 +49,9 @@ class ServerAclTests(Federation, TestCase):
                 f"{V2}/invite/{room}/{invited.event_id}",
                 {"room_version": "12", "event": invited.pdu, "invite_room_state": await self.shown()},
             ),
+            # Whatever else is wrong with it.
+            ("PUT", f"{V2}/invite/{room}/{member.event_id}", {"room_version": "99", "event": {}}),
+            ("PUT", f"{V1}/invite/{room}/{member.event_id}", member.pdu),
             ("GET", f"{V1}/state/{room}?event_id={event}", None),
             ("GET", f"{V1}/state_ids/{room}?event_id={event}", None),
             ("GET", f"{V1}/backfill/{room}?v={event}&limit=5", None),
