@@ -57,4 +57,4 @@ class News:
         self.timelines = Timelines(recent, reading.visible, Forks(name, database), client_events, reading.aggregations)
         self.states = States(database, known_events, client_events, self.sent_members)
         rooms.forgetting.rooms += (rooms.resolution, client_events, self.typing, summaries, pushed, keeping)
-        rooms.forgetting.histories += (recent, self.unread)
+        rooms.forgetting.histories += (recent, self.timelines, self.unread)

@@ -113,7 +113,7 @@ class JoinedRooms:
         for room in rooms:
             if not self._write_at_hand(answer, room, limit):
                 others.append(room)
-            elif answer.pace.is_turn_over():
+            elif answer.pace.advance():
                 await answer.pace.turn()
         return others
 
@@ -122,7 +122,7 @@ class JoinedRooms:
         span, room_id = answer.span, room.row.room_id
         window = None if room.since is None else self.recent.at_hand(room.stretch(limit))
         timeline = None if window is None else self.timelines.at_hand(span, room, window)
-        if timeline is None or timeline.has_state or span.changes.touches(STATE, room_id):
+        if timeline is None or span.changes.touches(STATE, room_id):
             return False
         if span.filter.room.state.lazy_load_members and self.states.introduces(span, timeline):
             return False

@@ -26,14 +26,14 @@ class Pace:
     clock: Clock
     _done: int = field(init=False, default=0)
 
-    def is_turn_over(self) -> bool:
-        """One more room is written; whether others should go first now."""
+    def advance(self) -> bool:
+        """One more room is written; says whether others should go first now."""
         self._done += 1
         return self._done % ROOMS_AT_ONCE == 0
 
     async def step(self) -> None:
         """One more room is written, and others went first if it was time."""
-        if self.is_turn_over():
+        if self.advance():
             await self.turn()
 
     async def turn(self) -> None:

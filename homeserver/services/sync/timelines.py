@@ -7,6 +7,7 @@ from attrs import define, field, frozen
 
 from homeserver.core.canonical import JSONObject
 from homeserver.core.client_events import ClientEvent
+from homeserver.core.identifiers import RoomID
 from homeserver.core.log import Position
 from homeserver.core.sync_tokens import PaginationToken
 from homeserver.core.timeline import Ordering, TimelineEvent, ordering_at, position_of
@@ -74,7 +75,7 @@ class RoomTimeline:
 @frozen(eq=False)
 class _Plain:
     """
-    A window as all see it whom the filter hides nothing, and who were in the room before it began.
+    A window of messages as all see it whom the filter hides nothing, and who were in the room before it began.
 
     *first*: the place of its first event.
     """
@@ -84,7 +85,6 @@ class _Plain:
     shown: Sequence[Seen]
     copies: Sequence[ClientEvent]
     previous: str
-    has_state: bool
 
 
 @define(eq=False)
@@ -100,11 +100,11 @@ class Timelines:
     """Of rooms, the last that were looked at, by nid."""
 
     def at_hand(self, span: SyncSpan, room: RoomSpan, window: Window) -> RoomTimeline | None:
-        """What ``choose`` would choose, if it is in memory because others were told the same; else None."""
+        """What ``choose`` would choose, if it is in memory because others were told the same messages; else None."""
         plain, row = self._plain.get(room.row.room_nid), room.row
         if plain is None or plain.window is not window or not _is_plain(span, row, plain.first):
             return None
-        return RoomTimeline(room, plain.shown, limited=False, state_hidden=False, has_state=plain.has_state)
+        return RoomTimeline(room, plain.shown, limited=False, state_hidden=False, has_state=False)
 
     def render_at_hand(self, rendering: Rendering, timeline: RoomTimeline) -> JSONObject:
         """A timeline that was at hand, as the reader gets it."""
@@ -117,6 +117,10 @@ class Timelines:
             "limited": False,
             "prev_batch": plain.previous,
         }
+
+    def forget_messages(self, room_id: RoomID, room_nid: int) -> None:
+        """No message of the room is in memory."""
+        self._plain.pop(room_nid, None)
 
     async def choose(self, span: SyncSpan, room: RoomSpan, window: Window, limit: int) -> RoomTimeline:
         """
@@ -145,7 +149,8 @@ class Timelines:
         if len(wanted) > limit:
             wanted, limited = wanted[-limit:] if limit else [], True
         timeline = _timeline(room, window.events, wanted, limited or len(seen) < scanned)
-        if not timeline.limited and timeline.shown and _is_plain(span, room.row, _place(window.events[0])):
+        is_whole = not timeline.limited and timeline.shown and not timeline.has_state
+        if is_whole and _is_plain(span, room.row, _place(window.events[0])):
             await self._keep(window, timeline)
         return timeline
 
@@ -157,7 +162,7 @@ class Timelines:
         copies = await self.client_events.in_timeline(nid, window.events)
         first, previous = _place(window.events[0]), str(timeline.previous)
         self._plain.pop(nid, None)
-        self._plain[nid] = _Plain(window, first, timeline.shown, copies, previous, timeline.has_state)
+        self._plain[nid] = _Plain(window, first, timeline.shown, copies, previous)
         if len(self._plain) > PLAIN_MAX:
             del self._plain[next(iter(self._plain))]
 

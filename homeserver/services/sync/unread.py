@@ -31,7 +31,7 @@ class UnreadNews:
             row = span.rooms.joined[room_id]
             counts = self.unread.at_hand(row, upto) or await self.unread.of(row, upto)
             part.update(counts.to_json(by_thread))
-            if pace.is_turn_over():
+            if pace.advance():
                 await pace.turn()
 
     @staticmethod
