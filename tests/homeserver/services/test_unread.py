@@ -228,6 +228,8 @@ class UnreadTests(DatabaseCase):
         await self.silence()
         await self.services.say(self.room_id, DAVE, "not two")
         await self.hear()
+        # As a client is told of them.
+        await self.services.push_rules.of(ALICE)
         await self.services.say(self.room_id, DAVE, "three")
 
         self.assertEqual({"main": (1, 0)}, before)

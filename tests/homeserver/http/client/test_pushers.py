@@ -10,6 +10,7 @@ from twisted.web.server import Site
 
 from homeserver.core.drafts import Draft
 from homeserver.core.identifiers import EventID, ServerName, UserID
+from homeserver.core.push_rules.rules import parse_rule
 from homeserver.http.client.pushers import NotificationEndpoints, PusherEndpoints
 from homeserver.http.client.receipts import ReceiptEndpoints
 from homeserver.http.outbound import OutboundSettings, outbound_client
@@ -163,6 +164,19 @@ class NotificationTests(PushEndpointCase):
         self.assertEqual([], page["notifications"])
 
         self.assertEqual([first], await self.listed(from_=page["next_token"]))
+
+    async def test_what_the_rules_said_when_it_came(self) -> None:
+        """A room that is silenced keeps what it told before; heard again, it has nothing of what came between."""
+        before = await self.say("before")
+        rule = parse_rule("room", self.room_id, {"actions": []})
+        await self.sync.push_rules.add(ALICE, rule, before=None, after=None)
+        await self.say("between")
+        silenced = await self.listed()
+        await self.sync.push_rules.delete(ALICE, "room", self.room_id)
+        after = await self.say("after")
+
+        self.assertEqual([before], silenced)
+        self.assertEqual([after, before], await self.listed())
 
     async def test_invites(self) -> None:
         """Are listed among the rest as long as they wait for an answer, unless the rules say otherwise."""

@@ -1,5 +1,6 @@
 """Tests of homeserver/services/pushing/lane.py and lease.py: gateways fail, processes end, and nothing is lost."""
 
+from homeserver.core.push_rules.rules import parse_rule
 from homeserver.services.pushing.service import LEASE_MS
 from homeserver.store import cursors, pushers
 from tests.builders import ALICE, DAVE
@@ -92,6 +93,19 @@ class RestartTests(PushCase):
         await self.restarted()
 
         self.assertEqual([first, second], self.gateway.events)
+
+    async def test_what_came_while_nobody_pushed_has_the_rules_of_then(self) -> None:
+        """A room that is silenced only later is heard, and one that is heard only later is silent."""
+        await self.push.pushing.stop()
+        first = await self.sync.say(self.room_id, DAVE, "one")
+        rule = parse_rule("room", self.room_id, {"actions": []})
+        await self.sync.push_rules.add(ALICE, rule, before=None, after=None)
+        await self.sync.say(self.room_id, DAVE, "silenced")
+        await self.sync.push_rules.delete(ALICE, "room", self.room_id)
+        last = await self.sync.say(self.room_id, DAVE, "two")
+        await self.restarted()
+
+        self.assertEqual([first, last], self.gateway.events)
 
     async def test_what_came_while_nobody_pushed_is_pushed(self) -> None:
         """The log is read on from where it was, and what was told is not told again."""

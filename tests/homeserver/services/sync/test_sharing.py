@@ -6,6 +6,7 @@ from typing import Any
 from homeserver.core.canonical import JSONObject
 from homeserver.core.drafts import Draft
 from homeserver.core.identifiers import RoomID, UserID
+from homeserver.core.push_rules.rules import PushRule, parse_rule
 from tests.builders import ALICE, DAVE
 from tests.databases import DatabaseCase, each_database
 from tests.syncing import SyncServices
@@ -63,6 +64,10 @@ class SharingTests(DatabaseCase):
             "after it": lambda: services.say(room_id, DAVE, "I am alice now"),
             "no word to ignore": lambda: services.account_data.set(ERIN, None, "m.ignored_user_list", {}),
             "and one to hear": lambda: services.say(room_id, DAVE, "erin?"),
+            "a room to silence": lambda: services.push_rules.add(ERIN, _silent(room_id), before=None, after=None),
+            "not erin": lambda: services.say(room_id, DAVE, "not you, erin"),
+            "a room to hear": lambda: services.push_rules.delete(ERIN, "room", room_id),
+            "erin again": lambda: services.say(room_id, DAVE, "now you, erin"),
             "somebody leaves": lambda: services.member(room_id, FRED, "leave"),
             "behind their back": lambda: services.say(room_id, ALICE, "gone"),
         }
@@ -78,6 +83,10 @@ class SharingTests(DatabaseCase):
 
                     self.assertEqual(_comparable(told), answer)
             self.assertEqual(together, await self.heard(services, since))
+
+
+def _silent(room_id: RoomID) -> PushRule:
+    return parse_rule("room", room_id, {"actions": []})
 
 
 async def _in_turn(services: SyncServices, room_id: RoomID) -> None:
