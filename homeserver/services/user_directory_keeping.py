@@ -70,7 +70,7 @@ class UserDirectoryKeeping:
                     return True
                 upto = head
             else:
-                entries = await self.database.read(log.entries, position, head, ENTRIES_MAX)
+                entries = await self.database.scan(log.entries, position, head, ENTRIES_MAX)
                 if not entries:
                     return True
                 await self._refresh(await self.database.scan(named_users.concerned, entries))
