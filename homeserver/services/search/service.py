@@ -297,32 +297,31 @@ class Search:
             rank = closeness(sought, result.text) if result.hit.rank is None else result.hit.rank
             one: JSONObject = {"rank": rank, "result": copies[result.event.event_id]}
             if request.context is not None:
-                one["context"] = await self._context(request.context, result, contexts[result.hit.nid], copies)
+                one["context"] = await self._context(request.context, result, contexts[result.event.event_id], copies)
             shown.append(one)
         return shown
 
-    async def _contexts(self, wanted: ContextRequest, found: Sequence[_Result]) -> dict[int, Surroundings]:
-        """{event nid: what surrounds the result}; each room's are read together."""
+    async def _contexts(self, wanted: ContextRequest, found: Sequence[_Result]) -> dict[EventID, Surroundings]:
+        """{ID of the shown event: what surrounds it}; each room's are read together."""
         before, after = min(wanted.before, CONTEXT_MAX), min(wanted.after, CONTEXT_MAX)
         by_room: dict[RoomID, list[_Result]] = {}
         for result in found:
             by_room.setdefault(result.view.room_id, []).append(result)
-        contexts: dict[int, Surroundings] = {}
+        contexts: dict[EventID, Surroundings] = {}
         pace = Pace(self.clock)
         for results in by_room.values():
             for some in batched(results, LOOKED_AT_ONCE):
                 await pace.step()
                 events = [result.event for result in some]
-                around = await self.messages.around_each(some[0].view, events, before, after)
-                contexts.update((event.nid, around[event.event_id]) for event in events)
+                contexts |= await self.messages.around_each(some[0].view, events, before, after)
         return contexts
 
-    async def _copies(self, found: Sequence[_Result], contexts: Mapping[int, Surroundings]) -> dict[EventID, JSON]:
+    async def _copies(self, found: Sequence[_Result], contexts: Mapping[EventID, Surroundings]) -> dict[EventID, JSON]:
         """{event ID: as its reader gets it} of all that is told of the results; each room's together."""
         by_room: dict[RoomID, tuple[RoomView, dict[EventID, Seen]]] = {}
         for result in found:
             _, seen = by_room.setdefault(result.view.room_id, (result.view, {}))
-            around = contexts.get(result.hit.nid)
+            around = contexts.get(result.event.event_id)
             for each in (result.seen, *(() if around is None else (*around.before, *around.after))):
                 seen[each[0].event_id] = each
         copies: dict[EventID, JSON] = {}

@@ -126,7 +126,10 @@ class SearchTests(RoomAPICase):
         self.assertEqual([event_id], await ids(self.alice, "apple"))
         self.assertEqual(([], []), (await ids(self.alice, "aple"), await ids(self.alice, "appel")))
         self.assertEqual(([event_id], []), (await ids(self.bob, "appel"), await ids(self.bob, "apple")))
-        shown = (await self.look(self.alice, "apple"))["results"][0]["result"]
+        result = (await self.look(self.alice, "apple", event_context={"before_limit": 1}))["results"][0]
+        shown, before = result["result"], result["context"]["events_before"]
+        # What surrounds it is what surrounds the message, wherever the edit is.
+        self.assertEqual(["m.room.member"], [event["type"] for event in before])
         self.assertEqual("an apple", shown["unsigned"]["m.relations"]["m.replace"]["content"]["m.new_content"]["body"])
         await self.alice.ok(self.alice.client.put(f"{V3}/rooms/{self.room_id}/redact/{last}/x", {}))
         self.assertEqual([event_id], await ids(self.alice, "appel"))
