@@ -54,6 +54,7 @@ from homeserver.services.visible_history import VisibleHistory
 from homeserver.services.wakeups import Wakeups
 from homeserver.store.database import Database
 from tests.rooms import SERVER, RoomServices, room_services
+from tests.waiting import turn
 
 PHONE = DeviceID("PHONE")
 
@@ -188,10 +189,9 @@ class SyncServices:
         self.clock.advance(1)
         return await self.rooms.new_room(creator, version, **request)
 
-    def turn(self) -> None:
-        """Whoever is woken goes on."""
-        for _ in range(100):
-            self.clock.advance(0)
+    async def turn(self) -> None:
+        """Whoever was woken has gone on: answered, or waits again."""
+        await turn(self.clock)
 
 
 @define(eq=False)

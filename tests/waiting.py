@@ -78,6 +78,14 @@ async def at_rest(what: str = "all that was begun waits for something outside of
     raise _never(f"at rest, to wait for: {what}")
 
 
+async def turn(clock: Clock) -> None:
+    """All that is due on *clock* has happened, with whatever came of it, and no time has passed."""
+    await at_rest()
+    while any(call.getTime() <= clock.seconds() for call in clock.getDelayedCalls()):
+        clock.advance(0)
+        await at_rest()
+
+
 async def until_in_asyncio(holds: Callable[[], Any], what: str) -> None:
     """``until`` for tests that run in a loop of asyncio."""
     for seconds in looks(pause=0.01):

@@ -10,7 +10,6 @@ from homeserver.services.log_tail import LogTail
 from homeserver.store.database import open_database
 from tests.databases import DatabaseCase, each_database, fresh_settings
 from tests.encryption import ALICE, BOB, CAROL, PHONE, Device, Encryption, arrive
-from tests.waiting import at_rest
 
 TWO = ServerName("two.example")
 EVE = UserID("@eve:two.example")
@@ -152,10 +151,10 @@ class DeviceListTests(DatabaseCase):
         await self.room(ALICE, BOB)
         waiting = self.sync.start(ALICE, await self.token(), timeout_ms=30_000)
         await self.change(CAROL)
-        await self.turn()
+        await self.sync.turn()
         self.assertNoResult(waiting)
         await self.change(BOB)
-        await self.turn()
+        await self.sync.turn()
 
         self.assertEqual({"changed": [BOB], "left": []}, (await waiting)["device_lists"])
 
@@ -182,8 +181,3 @@ class DeviceListTests(DatabaseCase):
         answer = await self.sync.sync(ALICE)
         self.assertEqual({"signed_curve25519": 0}, answer["device_one_time_keys_count"])
         self.assertEqual([], answer["device_unused_fallback_key_types"])
-
-    async def turn(self) -> None:
-        await at_rest()
-        self.sync.turn()
-        await at_rest()

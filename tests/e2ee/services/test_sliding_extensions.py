@@ -100,7 +100,7 @@ class SlidingExtensionTests(DatabaseCase):
         await client.sync()
         waiting = client.wait()
         await self.send(1)
-        self.services.sync.turn()
+        await self.services.sync.turn()
 
         events = (await waiting)["extensions"]["to_device"]["events"]
         self.assertEqual([{"sender": BOB, "type": "m.test", "content": {"n": 1}}], events)

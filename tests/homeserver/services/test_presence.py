@@ -163,10 +163,10 @@ class PresenceTests(DatabaseCase):
         waiting = self.services.start(ALICE, since, timeout_ms=60_000)
         for user_id, state in ((DAVE, "online"), (ALICE, "unavailable"), (DAVE, "unavailable")):
             await self.board.state(user_id, PHONE, state, None)  # type: ignore[arg-type]
-        self.services.turn()
+        await self.services.turn()
         self.assertNoResult(waiting)
         self.services.clock.advance(2)
-        self.services.turn()
+        await self.services.turn()
         events = {event["sender"]: event["content"]["presence"] for event in (await waiting)["presence"]["events"]}
 
         self.assertEqual({ALICE: "unavailable", DAVE: "unavailable"}, events)
@@ -177,7 +177,7 @@ class PresenceTests(DatabaseCase):
         since = (await self.services.sync(ERIN))["next_batch"]
         waiting = self.services.start(ERIN, since, timeout_ms=30_000)
         await self.board.state(DAVE, PHONE, "online", None)
-        self.services.turn()
+        await self.services.turn()
         self.assertNoResult(waiting)
         self.services.clock.advance(31)
 

@@ -15,6 +15,7 @@ from homeserver.services.wakeups import RELEASED_AT_ONCE, Wakeups
 from tests.builders import ALICE, DAVE
 from tests.databases import DatabaseCase, each_database
 from tests.syncing import SyncServices
+from tests.waiting import at_rest
 
 ERIN = UserID("@erin:one.example")
 
@@ -74,6 +75,7 @@ class WakeupsTests(DatabaseCase):
             self.clock.turn()
 
             await waiting
+            await at_rest()
             self.assertNoResult(sleeping)
             self.clock.clock.advance(31)
             await sleeping
@@ -98,6 +100,7 @@ class WakeupsTests(DatabaseCase):
             self.wakeups.follow([LogEntry(Position(1), DEVICE_LIST, DAVE)])
             self.assertTrue(ensureDeferred(alice.wait(30)).called)
             sleeping = ensureDeferred(erin.wait(30))
+            await at_rest()
             self.assertNoResult(sleeping)
             self.wakeups.follow([LogEntry(Position(2), DEVICE_LIST, "@stranger:elsewhere.example")])
             self.clock.turn()

@@ -14,6 +14,7 @@ from homeserver.store.database import open_database
 from homeserver.store.users import NewAccount
 from tests.databases import DatabaseCase, each_database, fresh_settings
 from tests.encryption import ALICE, BOB, LAPTOP, PHONE, Device, Encryption, Identity, shared_room
+from tests.waiting import at_rest
 
 UPLOAD = "/_matrix/client/v3/keys/upload"
 QUERY = "/_matrix/client/v3/keys/query"
@@ -266,12 +267,11 @@ class RemoteKeyTests(DatabaseCase):
         await shared_room(self.one, ALICE, self.two, EVE)
         since = (await self.one.sync.sync(ALICE))["next_batch"]
         waiting = self.one.sync.start(ALICE, since, timeout_ms=30_000)
+        await at_rest()
         self.assertNoResult(waiting)
         await self.two.upload(Device(EVE, PHONE, "again"))
         await self.two.carry(self.one)
-        for _ in range(3):
-            await self.one.database.catch_up()
-            self.one.sync.turn()
+        await self.one.sync.turn()
 
         self.assertEqual([EVE], (await waiting)["device_lists"]["changed"])
 

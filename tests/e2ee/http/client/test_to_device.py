@@ -10,6 +10,7 @@ from homeserver.services.sessions import NewSession
 from homeserver.store.database import open_database
 from tests.databases import DatabaseCase, each_database, fresh_settings
 from tests.encryption import ALICE, BOB, LAPTOP, PHONE, Encryption
+from tests.waiting import at_rest
 
 SEND = "/_matrix/client/v3/sendToDevice"
 TWO = ServerName("two.example")
@@ -77,9 +78,10 @@ class ToDeviceTests(DatabaseCase):
         await self.begin()
         _, since = await self.sync()
         waiting = self.services.sync.start(ALICE, since, timeout_ms=30_000)
+        await at_rest()
         self.assertNoResult(waiting)
         await self.send({ALICE: {PHONE: {"n": 1}}})
-        self.services.sync.turn()
+        await self.services.sync.turn()
 
         self.assertEqual(1, len((await waiting)["to_device"]["events"]))
 

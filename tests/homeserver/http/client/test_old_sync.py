@@ -6,6 +6,7 @@ from homeserver.services.old_sync import stream
 from tests.client import Pending
 from tests.databases import each_database
 from tests.room_api import V3, RoomAPICase, User
+from tests.waiting import at_rest, turn
 
 
 @each_database
@@ -22,10 +23,6 @@ class OldSyncTests(RoomAPICase):
 
     async def token(self, user: User) -> str:
         return str((await user.ok(user.client.get(f"{V3}/initialSync")))["end"])
-
-    def turn(self) -> None:
-        for _ in range(20):
-            self.api.clock.advance(0)
 
     async def test_a_snapshot_of_everything(self) -> None:
         """Rooms that the user is in or invited to, with what is said and set in them; left ones when asked for."""
@@ -112,16 +109,15 @@ class OldSyncTests(RoomAPICase):
         """At once when something happens in the room, and with nothing when the time is over."""
         token = await self.token(self.alice)
         await self.bob.join(self.room_id)
-        # Both are in memory now: nothing is read before they wait.
         token = (await self.events(self.alice, token))["end"]
-        await self.events(self.bob, token)
         waiting = self.listen(self.alice, token, timeout=10_000)
         over = self.listen(self.bob, token, timeout=1_000)
+        await at_rest()
         self.assertIsNone(waiting.response)
         self.api.clock.advance(1)
         self.assertEqual([], (await self.bob.ok(over.arrived))["chunk"])
         await self.bob.say(self.room_id, "hello")
-        self.turn()
+        await turn(self.api.clock)
         self.assertEqual("hello", (await self.alice.ok(waiting.arrived))["chunk"][0]["content"]["body"])
 
     async def test_peeking(self) -> None:
@@ -140,10 +136,10 @@ class OldSyncTests(RoomAPICase):
         token = f"s{self.api.rooms.tail.head}_0" if token.startswith("t") else token
         waiting = self.listen(guest, token, timeout=10_000, room_id=open_room)
         await self.alice.say(self.room_id, "elsewhere")
-        self.turn()
+        await turn(self.api.clock)
         self.assertIsNone(waiting.response)
         await self.alice.say(open_room, "hello")
-        self.turn()
+        await turn(self.api.clock)
         answer = await guest.ok(waiting.arrived)
         self.assertEqual(["hello"], [event["content"]["body"] for event in answer["chunk"]])
         await self.alice.set_state(open_room, "m.room.history_visibility", {"history_visibility": "joined"})

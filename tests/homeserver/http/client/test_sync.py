@@ -11,6 +11,7 @@ from homeserver.http.client.typing import TypingEndpoints
 from tests.client import Client, Response, a_site
 from tests.databases import DatabaseCase
 from tests.syncing import SyncServices
+from tests.waiting import at_rest
 
 HERE = ServerName("localhost")
 ALICE = UserID("@alice:localhost")
@@ -63,9 +64,10 @@ class SyncEndpointTests(SyncingCase):
         since = (await self.alice.get(f"{API}/sync")).json["next_batch"]
         since = (await self.alice.get(f"{API}/sync", since=since)).json["next_batch"]
         pending = self.alice.start("GET", f"{API}/sync", query={"since": since, "timeout": 30_000})
+        await at_rest()
         self.assertIsNone(pending.response)
         await self.services.say(self.room_id, BOB, "news")
-        self.services.turn()
+        await self.services.turn()
         response = await pending.arrived
         leaving = self.alice.start(
             "GET", f"{API}/sync", query={"since": response.json["next_batch"], "timeout": 30_000}

@@ -176,7 +176,7 @@ class ThreadSubscriptionTests(RoomAPICase):
         nothing = await client.sync()
         waiting = client.wait()
         await self.ask(self.bob, "DELETE", self.path(roots[0]))
-        self.sync.turn()
+        await self.sync.turn()
         last = (await waiting)["extensions"][EXTENSION]
 
         told = [set(answer["subscribed"][self.room_id]) for answer in (first, second, third)]

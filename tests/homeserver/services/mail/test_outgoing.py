@@ -149,6 +149,7 @@ class OutgoingTests(DatabaseCase):
         await silent.asked
         await at_rest()
         stopping = Deferred.fromCoroutine(self.post.outgoing.stop())
+        await at_rest()
         self.assertNoResult(stopping)
         self.clock.advance(STOP_SECONDS)
         await stopping

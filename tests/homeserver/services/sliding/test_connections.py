@@ -141,10 +141,10 @@ class ConnectionTests(SlidingCase):
         await client.sync()
         waiting = client.wait()
         await self.sync.say(elsewhere, DAVE)
-        self.sync.turn()
+        await self.sync.turn()
         self.assertNoResult(waiting)
         said = await self.sync.say(room_id, DAVE)
-        self.sync.turn()
+        await self.sync.turn()
 
         client.take(await waiting)
         self.assertEqual(said, client.timelines[room_id][-1])
@@ -155,7 +155,7 @@ class ConnectionTests(SlidingCase):
         client = self.client()
         await client.sync()
         waiting = client.wait(10_000)
-        self.sync.turn()
+        await self.sync.turn()
         self.assertNoResult(waiting)
         self.sync.clock.advance(10)
         answer = await waiting
@@ -174,7 +174,7 @@ class ConnectionTests(SlidingCase):
         given_up = client.wait()
         again = client.wait()
         said = await self.sync.say(room_id, DAVE)
-        self.sync.turn()
+        await self.sync.turn()
 
         self.assertEqual({}, (await given_up)["rooms"])
         client.take(await again)

@@ -66,7 +66,7 @@ class ExtensionTests(SlidingCase):
         await client.sync()
         waiting = client.wait()
         await self.sync.typing.set(room_id, DAVE, True)
-        self.sync.turn()
+        await self.sync.turn()
         first = await waiting
         client.take(first)
         await self.sync.typing.set(room_id, DAVE, False)

@@ -123,7 +123,7 @@ class TellingTests(StickyCase):
         since = (await self.sync(ALICE))["next_batch"]
         waiting = self.services.start(ALICE, since, filter=BRIEF, timeout_ms=10_000)
         await self.sticky.send(self.room_id, ALICE, "one")
-        self.services.turn()
+        await self.services.turn()
         answer = await waiting
 
         self.assertEqual(["one"], shown(answer, self.room_id) + told(answer, self.room_id))

@@ -45,7 +45,7 @@ class EphemeralTests(DatabaseCase):
         """A waiting sync answers when somebody types."""
         waiting = self.services.start(ALICE, self.since, timeout_ms=30_000)
         await self.services.typing.set(self.room_id, DAVE, True)
-        self.services.turn()
+        await self.services.turn()
 
         self.assertEqual({"m.typing": {"user_ids": [DAVE]}}, self.ephemeral(await waiting))
 
@@ -93,7 +93,7 @@ class EphemeralTests(DatabaseCase):
             since = (await self.services.sync(ALICE, filter=filter))["next_batch"]
             waiting = self.services.start(ALICE, since, filter=filter, timeout_ms=30_000)
             await self.services.receipts.advance(ALICE, self.room_id, "m.read", self.event_id)
-            self.services.turn()
+            await self.services.turn()
             self.services.clock.advance(31)
             rooms = (await waiting).get("rooms", {}).get("join", {}).values()
 

@@ -11,6 +11,7 @@ from homeserver.services.sync.settings import SyncSettings
 from tests.builders import ALICE, DAVE
 from tests.databases import DatabaseCase, each_database
 from tests.syncing import Follower, SyncServices
+from tests.waiting import at_rest
 
 ERIN = UserID("@erin:one.example")
 USERS = (ALICE, DAVE, ERIN)
@@ -28,12 +29,13 @@ class WaitingTests(DatabaseCase):
 
     async def settled(self, waiting: "Deferred[Any]") -> Any:
         """What a sync that was woken answers."""
-        self.services.turn()
+        await self.services.turn()
         return await waiting
 
     async def test_a_sync_waits_for_news(self) -> None:
         """It answers when something is said, with what was said."""
         waiting = self.services.start(ALICE, self.since, timeout_ms=30_000)
+        await at_rest()
         self.assertNoResult(waiting)
         sent = await self.services.say(self.room_id, DAVE)
 
@@ -45,7 +47,9 @@ class WaitingTests(DatabaseCase):
     async def test_a_sync_without_news_ends_in_time(self) -> None:
         """When the timeout is over it answers with nothing, and a token that is good."""
         waiting = self.services.start(ALICE, self.since, timeout_ms=30_000)
+        await at_rest()
         self.services.clock.advance(29)
+        await at_rest()
         self.assertNoResult(waiting)
         self.services.clock.advance(2)
 
@@ -63,6 +67,7 @@ class WaitingTests(DatabaseCase):
         """However long a client wants to wait, the settings say when it is over."""
         services = SyncServices(self.database, SyncSettings(timeout_max_seconds=60), SILENT, rooms=self.services.rooms)
         waiting = services.start(ALICE, self.since, timeout_ms=10**9)
+        await at_rest()
         services.clock.advance(61)
 
         self.assertEqual({"next_batch"}, (await waiting).keys())
@@ -72,7 +77,7 @@ class WaitingTests(DatabaseCase):
         waiting = self.services.start(ALICE, self.since, timeout_ms=30_000)
         other = await self.services.new_room(DAVE)
         await self.services.say(other, DAVE)
-        self.services.turn()
+        await self.services.turn()
 
         self.assertNoResult(waiting)
         self.services.clock.advance(31)
@@ -83,7 +88,7 @@ class WaitingTests(DatabaseCase):
         wants = {"room": {"timeline": {"not_types": ["m.room.message"]}, "ephemeral": {"not_types": ["*"]}}}
         waiting = self.services.start(ALICE, self.since, filter=wants, timeout_ms=30_000)
         await self.services.say(self.room_id, DAVE)
-        self.services.turn()
+        await self.services.turn()
         self.assertNoResult(waiting)
         name = await self.services.set_state(self.room_id, ALICE, "m.room.name", {"name": "Moot"})
 
@@ -100,6 +105,7 @@ class WaitingTests(DatabaseCase):
         await self.services.join(self.room_id, ERIN)
         follower.take(await self.settled(waiting))
         waiting = self.services.start(ERIN, follower.since, timeout_ms=30_000)
+        await at_rest()
         self.assertNoResult(waiting)
         sent = await self.services.say(self.room_id, DAVE)
 
@@ -116,7 +122,7 @@ class WaitingTests(DatabaseCase):
             self.services.start(user, token, timeout_ms=30_000) for user, token in zip(users, tokens, strict=True)
         ]
         sent = await self.services.say(self.room_id, DAVE)
-        self.services.turn()
+        await self.services.turn()
 
         answers = await gatherResults(waiting)
 
