@@ -73,3 +73,8 @@ class LogEntry:
     kind: str
     subject: str
     ref: int | None = None
+
+    @property
+    def event_nid(self) -> int:
+        """The nid of the event that an ``event`` or ``stored`` is about: what is new has its position for one."""
+        return self.position if self.ref is None else self.ref

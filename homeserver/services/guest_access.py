@@ -76,7 +76,7 @@ class GuestAccess:
         return entry is not None and entry.event.content.get("guest_access") == "can_join"
 
     def _is_about_guests(self, entry: LogEntry) -> bool:
-        event = self.known.cached_by_nid(entry.position if entry.ref is None else entry.ref)
+        event = self.known.cached_by_nid(entry.event_nid)
         # What is not in memory another process wrote, which takes the guests out itself.
         return event is not None and event.event.type == GUEST_ACCESS[0]
 

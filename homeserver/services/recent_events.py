@@ -172,7 +172,7 @@ class RecentEvents:
 
     def _extend_by(self, recent: _Recent, entry: LogEntry) -> None:
         """What this process wrote is in memory, and need not be read by all who wait for it."""
-        event = self.known.cached_by_nid(entry.position if entry.ref is None else entry.ref)
+        event = self.known.cached_by_nid(entry.event_nid)
         place = ordering_at(entry.position)
         if event is None or event.ordering != place:
             recent.overtaken = True

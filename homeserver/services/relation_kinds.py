@@ -109,7 +109,7 @@ class RelationKinds:
         """What is known of an event holds, whatever has come to relate to it."""
         for entry in entries:
             if entry.kind in {EVENT, STORED} and (room := self._rooms.get(RoomID(entry.subject))) is not None:
-                event = self.known.cached_by_nid(entry.position if entry.ref is None else entry.ref)
+                event = self.known.cached_by_nid(entry.event_nid)
                 if event is None:
                     self._forget(RoomID(entry.subject))
                 elif "m.relates_to" in event.event.content:

@@ -59,6 +59,6 @@ class StateMoves:
             self.began = max(self.began, forgotten)
 
     def _may_be_state(self, entry: LogEntry) -> bool:
-        event = self.known.cached_by_nid(entry.position if entry.ref is None else entry.ref)
+        event = self.known.cached_by_nid(entry.event_nid)
         # What another process wrote is not in memory.
         return event is None or event.event.is_state

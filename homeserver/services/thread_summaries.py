@@ -66,7 +66,7 @@ class ThreadSummaries:
             elif entry.kind == STORED:
                 self._forget(RoomID(entry.subject))
             elif entry.kind == EVENT:
-                event = self.known.cached_by_nid(entry.position if entry.ref is None else entry.ref)
+                event = self.known.cached_by_nid(entry.event_nid)
                 if event is None:
                     self._forget(RoomID(entry.subject))
                 elif "m.relates_to" in event.event.content:

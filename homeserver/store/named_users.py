@@ -18,7 +18,7 @@ NAME_LENGTH_MAX: Final = 1_000
 def concerned(tx: Connection, entries: Sequence[LogEntry]) -> set[UserID]:
     """The users whose entries in the directory may have changed."""
     found = {UserID(entry.subject) for entry in entries if entry.kind in {PROFILE, MEMBERSHIP, REMOTE_MEMBERSHIP}}
-    nids = [entry.position if entry.ref is None else entry.ref for entry in entries if entry.kind == EVENT]
+    nids = [entry.event_nid for entry in entries if entry.kind == EVENT]
     found |= user_directory.members_in(tx, nids)
     for entry in entries:
         # A room that the first user of this server enters brings all others who are in it.

@@ -85,7 +85,7 @@ class Gathering:
 
     async def _fetch(self, entries: Sequence[LogEntry]) -> None:
         """The events are in memory together, where they are many: one read each would take longer."""
-        nids = [_nid(entry) for entry in entries if entry.kind == EVENT][: self.events_max]
+        nids = [entry.event_nid for entry in entries if entry.kind == EVENT][: self.events_max]
         if len(nids) > 1:
             await self.shown.known.by_nids(nids)
 
@@ -120,7 +120,7 @@ class Gathering:
         room = await self.interest.room(room_id)
         if room is None or not (is_held or room.nid in moved):
             return None
-        nid = _nid(entry)
+        nid = entry.event_nid
         event = (await self.shown.known.by_nids((nid,))).get(nid)
         if event is None or event.ordering is None or not (is_held or self._is_about_own(event)):
             return None
@@ -172,7 +172,3 @@ class Gathering:
 
     def _owns(self, entry: LogEntry) -> bool:
         return self.interest.owns(UserID(entry.subject))
-
-
-def _nid(entry: LogEntry) -> int:
-    return entry.position if entry.ref is None else entry.ref

@@ -98,7 +98,7 @@ class EventStream:
         places: dict[int, Position] = {}
         for entry in entries:
             if entry.kind == EVENT and (entry.subject == room_id if room_id is not None else entry.subject in rows):
-                places[entry.position if entry.ref is None else entry.ref] = entry.position
+                places[entry.event_nid] = entry.position
                 if len(places) == EVENTS_MAX:
                     break
         upto = entries[-1].position if entries and len(places) < EVENTS_MAX else head

@@ -181,7 +181,7 @@ class Retention:
         return lifetime
 
     def _may_say(self, entry: LogEntry) -> bool:
-        event = self.known.cached_by_nid(entry.position if entry.ref is None else entry.ref)
+        event = self.known.cached_by_nid(entry.event_nid)
         return event is None or (event.event.type == RETENTION and event.event.is_state)
 
     def _schedule(self) -> None:

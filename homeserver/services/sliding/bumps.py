@@ -72,7 +72,7 @@ class Bumps:
                     self._note(RoomID(entry.subject), entry)
 
     def _note(self, room_id: RoomID, entry: LogEntry) -> None:
-        event = self.known.cached_by_nid(entry.position if entry.ref is None else entry.ref)
+        event = self.known.cached_by_nid(entry.event_nid)
         if event is None:
             del self._bumps[room_id]
         elif event.event.type in PROPER:
