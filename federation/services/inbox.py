@@ -25,7 +25,7 @@ from homeserver.core.events import Event
 from homeserver.core.hashes import intact_or_redacted
 from homeserver.core.identifiers import EventID, RoomID, ServerName, parse_room_id
 from homeserver.core.malformed import Malformed
-from homeserver.core.pdu import parse_pdu
+from homeserver.core.pdu import claimed_event_id, parse_pdu
 from homeserver.core.timeline import Status
 from homeserver.core.verdicts import Denied
 from homeserver.services.acceptance import Acceptance, Begun, MissingEvents
@@ -115,15 +115,20 @@ class Inbox:
         if room is None or self.acceptance.server not in room.servers:
             return await self._take_elsewhere(origin, room_id, pdus)
         events: list[Event] = []
+        results: JSONObject = {}
         for pdu in pdus:
             try:
                 events.append(parse_pdu(pdu, room.version))
             except Malformed as malformed:
                 log.info("dropped a malformed event", room=room_id, origin=origin, reason=str(malformed))
+                event_id = claimed_event_id(pdu, room.version)
+                if event_id is not None:
+                    results[event_id] = {"error": f"The event is malformed: {malformed}"}
         if not await self.access.admits(room, origin):
-            return {event.event_id: {"error": f"{origin} is denied by this room's ACL."} for event in events}
+            denied = f"{origin} is denied by this room's ACL."
+            return {event_id: {"error": denied} for event_id in (*results, *(event.event_id for event in events))}
         verdicts = await self.checks.ring.verify_events(events)
-        results: JSONObject = {
+        results |= {
             event.event_id: {"error": f"The event is not signed as it must be: {verdict.rule}."}
             for event, verdict in zip(events, verdicts, strict=True)
             if isinstance(verdict, Denied)

@@ -92,6 +92,14 @@ def parse_unsigned_pdu(
     )
 
 
+def claimed_event_id(pdu: JSONObject, version: RoomVersion) -> EventID | None:
+    """By which ID its sender knows what is no well-formed event; None: by none."""
+    try:
+        return _event_id(pdu, version)
+    except Malformed:
+        return None
+
+
 def stored_event(pdu: JSONObject, version: RoomVersion, event_id: EventID) -> Event:
     """The event that *pdu*, which was parsed before it was stored, is: nothing is checked once more."""
     # Almost all that is read from the store comes through here, a thousand events for one page of history.  Many of

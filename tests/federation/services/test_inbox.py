@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from homeserver.core.canonical import JSONObject
 from homeserver.core.event_signatures import sign_event
 from homeserver.core.log import Position
-from homeserver.core.pdu import parse_pdu
+from homeserver.core.pdu import claimed_event_id, parse_pdu
 from homeserver.store import receipts
 from tests.builders import START_MS
 from tests.federation.inboxes import SEND, TwoServers, text
@@ -62,14 +62,16 @@ class Transactions(TwoServers):
         self.assertEqual(401, response.status)
 
     async def test_bad_events_do_not_stop_good_ones(self) -> None:
-        """What is malformed is dropped, what is not signed is answered with an error, and the rest is taken."""
+        """What is malformed or not signed is dropped, answered with an error if it has an ID, and the rest is taken."""
         good = await self.compose(self.two, text(BOB, "good"))
         unsigned = parse_pdu({**good.pdu, "depth": 99, "signatures": {}}, good.version)
         stranger = sign_event(unsigned, TWO, self.one.key)
+        fraction: JSONObject = {**good.pdu, "depth": 1.5}
         results = await self.two.send_pdus(
             self.one,
             {"room_id": self.room_id},
             {"no": "room"},
+            fraction,
             {**good.pdu, "depth": -1},
             {**good.pdu, "prev_events": "x"},
             unsigned.pdu,
@@ -80,6 +82,9 @@ class Transactions(TwoServers):
 
         self.assertEqual({}, results[good.event_id])
         self.assertIn("error", results[unsigned.event_id])
+        malformed = claimed_event_id(fraction, good.version)
+        assert malformed is not None
+        self.assertIn("error", results[malformed])
         self.assertEqual(["good"], await self.one.messages_of(self.room_id))
 
     async def test_altered_events_are_redacted(self) -> None:
