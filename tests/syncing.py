@@ -83,7 +83,7 @@ class SyncServices:
         self.push_rules = PushRuleBook(database)
         self.account_data = AccountData(database, self.push_rules)
         self.filters = Filters(database)
-        self.typing = Typing(clock, self.serial, self.memberships, self.wakeups)
+        self.typing = Typing(clock, self.serial, self.memberships, self.wakeups, known)
         self.presence = PresenceBoard(database, server, clock, self.serial, self.memberships, self.wakeups, presence)
         self.threads = Threads(known)
         self.receipts = Receipts(database, clock, known, self.memberships, self.threads)
@@ -116,6 +116,7 @@ class SyncServices:
         ]
         for follower in (
             moves.follow,
+            self.typing.follow,
             self.memberships.follow,
             self.recent.follow,
             self.client_events.follow,

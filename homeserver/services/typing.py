@@ -5,14 +5,16 @@ Spec: client-server-api#typing-notifications
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from attrs import define, field
 
 from homeserver.core.identifiers import RoomID, UserID
+from homeserver.core.log import EVENT, LogEntry
 from homeserver.services.clock import Clock, Delayed
 from homeserver.services.ephemeral import EphemeralSerial
+from homeserver.services.known_events import KnownEvents
 from homeserver.services.memberships import Memberships
 from homeserver.services.wakeups import Wakeups
 
@@ -36,12 +38,13 @@ class _RoomTyping:
 
 @define(eq=False)
 class Typing:
-    """Who is typing in the rooms where somebody does, or did lately."""
+    """Who is typing in the rooms where somebody does, or did lately.  Follows the log's tail after *known*."""
 
     clock: Clock
     serial: EphemeralSerial
     memberships: Memberships
     wakeups: Wakeups
+    known: KnownEvents
     listeners: list[TypingListener] = field(factory=list)
     _rooms: OrderedDict[RoomID, _RoomTyping] = field(init=False, factory=OrderedDict)
     """Those that changed last are last."""
@@ -69,6 +72,19 @@ class Typing:
         if changed:
             self._changed(room_id, room)
         self._schedule(room_id, room)
+
+    def follow(self, entries: Sequence[LogEntry]) -> None:
+        """Who has left, or was made to, types no more; other servers of the room know that themselves."""
+        for entry in entries:
+            room = self._rooms.get(RoomID(entry.subject)) if entry.kind == EVENT else None
+            if room is None or not room.until:
+                continue
+            # Of what another process wrote the time tells.
+            known = self.known.cached_by_nid(entry.position if entry.ref is None else entry.ref)
+            if known is not None and known.event.membership not in {None, "join"}:
+                user_id = UserID(known.event.state_key or "")
+                if user_id in room.until:
+                    self.receive(known.event.room_id, user_id, False)
 
     def in_room(self, room_id: RoomID) -> list[UserID]:
         """Who is typing now, by name."""

@@ -161,7 +161,8 @@ class FederatedServer:
         self.profiles = profiles = Profiles(name, database, own_members, RemoteProfiles(peers))
         serial = EphemeralSerial.starting_at(START_MS)
         wakeups = Wakeups(clock, memberships)
-        self.typing = typing = Typing(clock, serial, memberships, wakeups)
+        self.typing = typing = Typing(clock, serial, memberships, wakeups, known)
+        tail.follow(typing.follow)
         self.presence = presence = PresenceBoard(
             database, name, clock, serial, memberships, wakeups, PresenceSettings()
         )

@@ -41,6 +41,17 @@ class EphemeralTests(DatabaseCase):
         self.assertEqual({"m.typing": {"user_ids": []}}, self.ephemeral(await self.news()))
         self.assertEqual({}, self.ephemeral(await self.news()))
 
+    async def test_who_leaves_types_no_more(self) -> None:
+        """By their own will or another's, at once; who stays goes on."""
+        await self.services.join(self.room_id, ERIN)
+        for user_id in (ERIN, DAVE):
+            await self.services.typing.set(self.room_id, user_id, True)
+        await self.services.member(self.room_id, ERIN, "ban", ALICE)
+        self.assertEqual({"m.typing": {"user_ids": [DAVE]}}, self.ephemeral(await self.news()))
+        await self.services.member(self.room_id, DAVE, "leave")
+
+        self.assertEqual({"m.typing": {"user_ids": []}}, self.ephemeral(await self.news()))
+
     async def test_typing_wakes(self) -> None:
         """A waiting sync answers when somebody types."""
         waiting = self.services.start(ALICE, self.since, timeout_ms=30_000)
