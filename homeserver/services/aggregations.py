@@ -20,9 +20,10 @@ from homeserver.services.known_events import KnownEvents
 from homeserver.services.relation_kinds import Kinds, RelationKinds
 from homeserver.services.room_views import RoomView, RoomViews
 from homeserver.services.thread_summaries import ThreadSummaries
-from homeserver.store import relations
+from homeserver.store import relations, threads
 from homeserver.store.database import Database
-from homeserver.store.relations import Child, ThreadSummary
+from homeserver.store.relations import Child
+from homeserver.store.threads import ThreadSummary
 
 REFERENCES_MAX: Final = 1_000
 """Of one event; the newest are told."""
@@ -83,9 +84,9 @@ class Aggregations:
             return NOTHING
         ignored = await self.ignored.of(view.user_id)
         memberships: dict[int, str] = {}
-        threads = await self._threads(view, ignored, parents, kinds.get(THREAD, ()), memberships)
+        answered = await self._threads(view, ignored, parents, kinds.get(THREAD, ()), memberships)
         # The last event of a thread tells what relates to it; it is in the thread, and so is no root itself.
-        latest = {thread.latest.event_id: thread.latest for thread in threads.values()}
+        latest = {thread.latest.event_id: thread.latest for thread in answered.values()}
         if latest:
             for kind, more in (await self.kinds.of(view.room_id, view.room_nid, latest)).items():
                 kinds[kind] = kinds.get(kind, set()) | more
@@ -93,7 +94,7 @@ class Aggregations:
         found = _Found(
             await self._edits(view, ignored, everything, kinds.get(REPLACE, ()), memberships),
             await self._references(view, ignored, kinds.get(REFERENCE, ())),
-            threads,
+            answered,
             memberships,
         )
         bundles = {event_id: await self._bundle(event_id, found, now_ms) for event_id in parents}
@@ -185,14 +186,14 @@ class Aggregations:
         if not roots:
             return {}
         summaries = await self.threads.of(view.room_id, view.room_nid, roots)
-        answered = await self.database.read(relations.threads_with, roots, view.user_id)
-        threads: dict[EventID, _Thread] = {}
+        answered = await self.database.read(threads.answered_by, roots, view.user_id)
+        found: dict[EventID, _Thread] = {}
         for root, summary in summaries.items():
             counted = await self._counted(view, ignored, summary, memberships)
             if counted is not None:
                 participated = parents[root].event.sender == view.user_id or root in answered
-                threads[root] = _Thread(counted[0], counted[1], participated)
-        return threads
+                found[root] = _Thread(counted[0], counted[1], participated)
+        return found
 
     async def _counted(
         self, view: RoomView, ignored: Collection[UserID], summary: ThreadSummary, memberships: dict[int, str]

@@ -22,9 +22,10 @@ from homeserver.services.refusals import NotFound, NotInRoom
 from homeserver.services.room_views import RoomView, RoomViews
 from homeserver.services.shown_events import ShownEvents
 from homeserver.services.visible_history import Seen
-from homeserver.store import relations
+from homeserver.store import relations, threads
 from homeserver.store.database import Database
-from homeserver.store.relations import Child, ThreadPlace
+from homeserver.store.relations import Child
+from homeserver.store.threads import ThreadPlace
 
 CHILDREN_DEFAULT: Final = 50
 CHILDREN_MAX: Final = 1_000
@@ -112,7 +113,7 @@ class Relating:
             if place is None or missing == 0:
                 break
             before = Ordering(place + 1)
-            page = await self.database.scan(relations.threads, view.room_nid, before, view.newest, missing)
+            page = await self.database.scan(threads.page, view.room_nid, before, view.newest, missing)
             place = None if page.place is None else Ordering(page.place - 1)
             roots += await self._roots(view, page.threads, participated)
         if len(roots) > limit:
@@ -159,19 +160,19 @@ class Relating:
         return await self.views.seen(view, [events[nid] for nid in wanted if nid in events])
 
     async def _roots(
-        self, view: RoomView, threads: Sequence[ThreadPlace], participated: bool
+        self, view: RoomView, places: Sequence[ThreadPlace], participated: bool
     ) -> list[tuple[Seen, Ordering]]:
         """The roots that are wanted and may be seen, each with the place of its last reply."""
-        events = await self.known.by_ids([thread.root for thread in threads])
+        events = await self.known.by_ids([place.root for place in places])
         here = [
             event for event in events.values() if event.event.room_id == view.room_id and event.ordering is not None
         ]
         if participated and here:
-            answered = await self.database.read(relations.threads_with, [e.event_id for e in here], view.user_id)
+            answered = await self.database.read(threads.answered_by, [e.event_id for e in here], view.user_id)
             here = [event for event in here if event.event.sender == view.user_id or event.event_id in answered]
         seen = await self.views.seen(view, sorted(here, key=lambda event: event.ordering or 0))
         visible = {event.event_id: (event, membership) for event, membership in seen}
-        return [(visible[thread.root], thread.latest) for thread in threads if thread.root in visible]
+        return [(visible[place.root], place.latest) for place in places if place.root in visible]
 
     async def _shown_roots(self, view: RoomView, roots: Sequence[Seen]) -> list[JSON]:
         ignored = await self.ignored.of(view.user_id)

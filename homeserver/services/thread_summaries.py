@@ -16,9 +16,9 @@ from homeserver.core.log import EVENT, REDACTED, STORED, LogEntry
 from homeserver.core.relations import THREAD, relation_of
 from homeserver.core.timeline import TimelineEvent
 from homeserver.services.known_events import KnownEvents
-from homeserver.store import relations
+from homeserver.store import threads
 from homeserver.store.database import Database
-from homeserver.store.relations import ThreadSummary
+from homeserver.store.threads import ThreadSummary
 
 INLINE_MAX: Final = 1_000
 """Replies that are counted at once; of more in a thread of the process's own."""
@@ -48,9 +48,9 @@ class ThreadSummaries:
         missing = [root for root in roots if root not in room]
         if missing:
             changes = self._changes
-            read = await self.database.read(relations.threads_of, room_nid, missing, INLINE_MAX)
+            read = await self.database.read(threads.summaries_of, room_nid, missing, INLINE_MAX)
             if read is None:
-                read = await self.database.scan(relations.threads_of, room_nid, missing)
+                read = await self.database.scan(threads.summaries_of, room_nid, missing)
             assert read is not None, "without a limit everything is counted"
             found.update(read)
             if changes == self._changes:

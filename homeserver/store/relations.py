@@ -3,11 +3,11 @@ Events that refer to others: replies in threads, edits, reactions, references.  
 client-server-api#aggregations-of-child-events
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from attrs import frozen
-from sqlalchemy import Connection, bindparam, delete, func, literal_column, select, true
+from sqlalchemy import Connection, bindparam, delete, select, true
 
 from homeserver.core.identifiers import EventID, UserID
 from homeserver.core.relations import ANNOTATION, REFERENCE, REPLACE, THREAD, Relation
@@ -42,35 +42,6 @@ class Annotation:
     sender: UserID
     key: str
 
-
-@frozen
-class ThreadSummary:
-    """What a thread's root says of its thread."""
-
-    root: EventID
-    count: int
-    latest_nid: int
-    latest: Ordering
-
-
-@frozen
-class ThreadPlace:
-    """A thread, and where its last reply is."""
-
-    root: EventID
-    latest: Ordering
-
-
-@frozen
-class ThreadPage:
-    """Threads, that last replied to first; *place*: there may be more with a last reply before it, None: none."""
-
-    threads: Sequence[ThreadPlace]
-    place: Ordering | None
-
-
-REPLIES_AT_ONCE: Final = 200
-REPLIES_MAX: Final = 5_000
 
 _CHILD = (r.c.event_nid, r.c.relates_to, r.c.rel_type, r.c.event_type, r.c.sender, r.c.key, r.c.ordering)
 _INSERT = Insertion(r)
@@ -170,11 +141,6 @@ _SAME = Prepared(
     )
     .limit(1)
 )
-_LATEST_OF = (
-    select(r.c.relates_to, func.count().label("count"), func.max(r.c.ordering).label("ordering"))
-    .where(r.c.rel_type == "m.thread", r.c.room_nid == bindparam("room_nid"), r.c.ordering.is_not(None))
-    .group_by(r.c.relates_to)
-)
 
 
 def is_said(tx: Connection, annotation: Annotation, besides: int = 0) -> bool:
@@ -188,48 +154,6 @@ def is_said(tx: Connection, annotation: Annotation, besides: int = 0) -> bool:
         besides=besides,
     )
     return found is not None
-
-
-def _summaries(latest: Any) -> Any:
-    newest = latest.subquery("newest")
-    return select(r.c.relates_to, newest.c.count, r.c.event_nid, r.c.ordering).select_from(
-        r.join(newest, (r.c.relates_to == newest.c.relates_to) & (r.c.ordering == newest.c.ordering))
-    )
-
-
-_REPLIES = Prepared(
-    select(r.c.relates_to, r.c.ordering)
-    .where(r.c.rel_type == literal_column("'m.thread'"), r.c.room_nid == bindparam("room_nid"))
-    .where(r.c.ordering < bindparam("before"))
-    .order_by(r.c.ordering.desc())
-    .limit(bindparam("limit"))
-)
-_NEWEST_REPLY = Prepared(
-    select(r.c.ordering)
-    .where(
-        r.c.relates_to == bindparam("relates_to"),
-        r.c.rel_type == "m.thread",
-        r.c.room_nid == bindparam("room_nid"),
-        r.c.ordering <= bindparam("upto"),
-    )
-    .order_by(r.c.ordering.desc())
-    .limit(1)
-)
-_THREADS_OF = PreparedIn(lambda roots: _summaries(_LATEST_OF.where(r.c.relates_to.in_(roots))))
-_REPLIES_TO = PreparedIn(
-    lambda roots: (
-        select(r.c.relates_to).where(r.c.relates_to.in_(roots), r.c.rel_type == THREAD).limit(bindparam("limit"))
-    )
-)
-_THREADS_WITH = PreparedIn(
-    lambda roots: (
-        select(r.c.relates_to)
-        .distinct()
-        .where(
-            r.c.relates_to.in_(roots), r.c.rel_type == literal_column("'m.thread'"), r.c.sender == bindparam("sender")
-        )
-    )
-)
 
 
 def insert(
@@ -347,54 +271,8 @@ def annotation(tx: Connection, relates_to: EventID, event_type: str, sender: Use
     return nid
 
 
-def threads(
-    tx: Connection, room_nid: int, before: Ordering, upto: Ordering, limit: int, replies_max: int = REPLIES_MAX
-) -> ThreadPage:
-    """
-    The *limit* threads of the room whose last reply up to *upto* came last before *before*; that first.
-
-    At most *replies_max* replies are looked at: a busy thread may hide others behind them, and the page is shorter.
-    """
-    found: list[ThreadPlace] = []
-    passed: set[EventID] = set()
-    place, looked_at = before, 0
-    while looked_at < replies_max:
-        rows = _REPLIES.all(tx, room_nid=room_nid, before=place, limit=min(REPLIES_AT_ONCE, replies_max - looked_at))
-        for root, ordering in rows:
-            looked_at, place = looked_at + 1, Ordering(ordering)
-            if root in passed:
-                continue
-            passed.add(root)
-            # A thread that was replied to since has been on a page before this one.
-            if _NEWEST_REPLY.scalar(tx, relates_to=root, room_nid=room_nid, upto=upto) == ordering:
-                found.append(ThreadPlace(root, place))
-                if len(found) == limit:
-                    return ThreadPage(found, place)
-        if not rows:
-            return ThreadPage(found, None)
-    return ThreadPage(found, place)
-
-
-def threads_of(
-    tx: Connection, room_nid: int, roots: Collection[EventID], replies_max: int | None = None
-) -> dict[EventID, ThreadSummary] | None:
-    """{root: its thread} of those events that have one; None when they have more than *replies_max* replies."""
-    if replies_max is not None and len(_REPLIES_TO.all(tx, roots, limit=replies_max + 1)) > replies_max:
-        return None
-    return {thread.root: thread for thread in map(_thread, _THREADS_OF.all(tx, roots, room_nid=room_nid))}
-
-
-def threads_with(tx: Connection, roots: Iterable[EventID], sender: UserID) -> set[EventID]:
-    """Those of the roots in whose threads *sender* has replied."""
-    return {row[0] for row in _THREADS_WITH.all(tx, roots, sender=sender)}
-
-
 def _child(row: Row) -> Child:
     return Child(*_as_any(row))
-
-
-def _thread(row: Row) -> ThreadSummary:
-    return ThreadSummary(*_as_any(row))
 
 
 def _as_any(row: Row) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ from homeserver.core.relations import REFERENCE, THREAD, Relation
 from homeserver.core.timeline import ordering_at
 from homeserver.services import thread_summaries
 from homeserver.services.thread_summaries import ThreadSummaries
-from homeserver.store import relations
+from homeserver.store import relations, threads
 from homeserver.store.write import Write
 from tests.builders import ALICE
 from tests.databases import DatabaseCase, each_database
@@ -57,7 +57,7 @@ class ThreadSummariesTests(DatabaseCase):
             elif action < 0.8:
                 await self.database.write(self.reply_elsewhere, self.roots[0])
             some = chance.sample(self.roots, chance.randint(1, 4))
-            stored = await self.database.read(relations.threads_of, self.room_nid, some)
+            stored = await self.database.read(threads.summaries_of, self.room_nid, some)
 
             self.assertEqual(stored, await self.threads.of(self.room_id, self.room_nid, some))
 

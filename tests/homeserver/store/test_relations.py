@@ -41,35 +41,6 @@ class RelationsTests(TransactionCase):
         self.assertEqual([3, 2, 1], nids())
         self.assertIsNone(relations.of_event(self.read, 4))
 
-    def test_threads(self) -> None:
-        """Threads are listed by their newest reply, with how many they have."""
-        for nid, (root, sender) in enumerate(((ROOT, ALICE), (OTHER, ALICE), (ROOT, BOB)), 1):
-            self.relate(nid, root, "m.thread", sender=sender)
-        self.relate(8, OTHER, "m.reference")
-
-        end = Ordering(1_000)
-
-        def page(
-            before: int = end, upto: Ordering = end, limit: int = 9, **more: int
-        ) -> tuple[list[EventID], int | None]:
-            found = relations.threads(self.read, ROOM, Ordering(before), upto, limit, **more)
-            return [thread.root for thread in found.threads], found.place
-
-        self.assertEqual(([ROOT, OTHER], None), page())
-        self.assertEqual(([ROOT], 30), page(limit=1))
-        self.assertEqual(([OTHER], 20), page(30, limit=1))
-        self.assertEqual(([], None), page(20))
-        # As it was before the last reply.
-        self.assertEqual(([OTHER, ROOT], None), page(upto=Ordering(25), before=26))
-        # No more than so much is looked at.
-        self.assertEqual(([ROOT], 30), page(replies_max=1))
-        summaries = relations.threads_of(self.read, ROOM, [ROOT, EventID("$no")])
-        assert summaries is not None
-        self.assertEqual(summaries, relations.threads_of(self.read, ROOM, [ROOT], 100))
-        self.assertIsNone(relations.threads_of(self.read, ROOM, [ROOT], 1))
-        self.assertEqual([(ROOT, 2, 3)], [(t.root, t.count, t.latest_nid) for t in summaries.values()])
-        self.assertEqual({ROOT}, relations.threads_with(self.read, [ROOT, OTHER], BOB))
-
     def test_the_same_annotation_is_found(self) -> None:
         """Same sender, target, type and key."""
         self.relate(1, ROOT, "m.annotation", key="👍")

@@ -1,0 +1,48 @@
+"""Tests of homeserver/store/threads.py."""
+
+from homeserver.core.identifiers import EventID, UserID
+from homeserver.core.relations import Relation
+from homeserver.core.timeline import Ordering
+from homeserver.store import relations, threads
+from tests.databases import TransactionCase, each_database
+
+ALICE, BOB = UserID("@alice:one"), UserID("@bob:one")
+ROOT, OTHER = EventID("$root"), EventID("$other")
+ROOM = 7
+
+
+@each_database
+class ThreadsTests(TransactionCase):
+    """Threads are found by the replies to their roots."""
+
+    def relate(self, nid: int, to: EventID, rel_type: str, sender: UserID = ALICE) -> None:
+        relations.insert(self.tx, ROOM, nid, Ordering(10 * nid), "m.room.message", sender, Relation(rel_type, to))
+
+    def test_threads(self) -> None:
+        """Threads are listed by their newest reply, with how many they have."""
+        for nid, (root, sender) in enumerate(((ROOT, ALICE), (OTHER, ALICE), (ROOT, BOB)), 1):
+            self.relate(nid, root, "m.thread", sender)
+        self.relate(8, OTHER, "m.reference")
+
+        end = Ordering(1_000)
+
+        def page(
+            before: int = end, upto: Ordering = end, limit: int = 9, **more: int
+        ) -> tuple[list[EventID], int | None]:
+            found = threads.page(self.read, ROOM, Ordering(before), upto, limit, **more)
+            return [thread.root for thread in found.threads], found.place
+
+        self.assertEqual(([ROOT, OTHER], None), page())
+        self.assertEqual(([ROOT], 30), page(limit=1))
+        self.assertEqual(([OTHER], 20), page(30, limit=1))
+        self.assertEqual(([], None), page(20))
+        # As it was before the last reply.
+        self.assertEqual(([OTHER, ROOT], None), page(upto=Ordering(25), before=26))
+        # No more than so much is looked at.
+        self.assertEqual(([ROOT], 30), page(replies_max=1))
+        summaries = threads.summaries_of(self.read, ROOM, [ROOT, EventID("$no")])
+        assert summaries is not None
+        self.assertEqual(summaries, threads.summaries_of(self.read, ROOM, [ROOT], 100))
+        self.assertIsNone(threads.summaries_of(self.read, ROOM, [ROOT], 1))
+        self.assertEqual([(ROOT, 2, 3)], [(t.root, t.count, t.latest_nid) for t in summaries.values()])
+        self.assertEqual({ROOT}, threads.answered_by(self.read, [ROOT, OTHER], BOB))
