@@ -10,7 +10,7 @@ from typing import Final
 import orjson
 from attrs import frozen
 
-from homeserver.core.canonical import JSON, JSONObject
+from homeserver.core.canonical import JSON, JSONObject, encode_legacy, load_json
 from homeserver.core.identifiers import ServerName, parse_server_name
 from homeserver.core.malformed import Malformed
 from homeserver.core.signatures import SigningKey, sign_json, signatures_by
@@ -20,6 +20,8 @@ UNAUTHORIZED: Final = "M_UNAUTHORIZED"
 
 # Names are tokens; old servers leave quotes away also around values that hold colons and base64.
 _PARAMETER = re.compile(r'[ \t]*([!#$%&\'*+.^_`|~0-9A-Za-z-]+)[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|[^",\s]*)[ \t]*(?:,|\Z)')
+_TINY = re.compile(rb"0\.0000|[0-9][eE]-")
+"""A number, perhaps, that the reference library writes otherwise than others: 1e-05 for 0.00001."""
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
@@ -56,6 +58,8 @@ def sign_request(request: Request, key: SigningKey) -> str:
     """The value of the request's Authorization header."""
     # The body was encoded once, and is spliced as it is.
     body = None if request.content is None else orjson.Fragment(request.content)
+    if request.content is not None and may_be_signed_otherwise(request.content):
+        body = as_reference(load_json(request.content))
     origin, destination = request.origin, request.destination
     signed = sign_json(_signed_part(request.method, request.target, origin, destination, body), origin, key)
     signature = signatures_by(signed, origin)[key.key_id]
@@ -81,7 +85,7 @@ def parse_authorization(header: str) -> RequestSignature:
 
 
 def signed_request(
-    signature: RequestSignature, method: str, target: str, destination: ServerName, content: JSON
+    signature: RequestSignature, method: str, target: str, destination: ServerName, content: JSON | orjson.Fragment
 ) -> JSONObject:
     """
     The JSON object that the sender signed, with its signature; *content*: the parsed body, None when there is none.
@@ -91,6 +95,20 @@ def signed_request(
     request = _signed_part(method, target, signature.origin, destination, content)
     request["signatures"] = {signature.origin: {signature.key_id: signature.signature}}
     return request
+
+
+def may_be_signed_otherwise(content: bytes) -> bool:
+    """
+    Whether *content* may hold numbers of which there is more than one way to write them.
+
+    Events of rooms until version 5 hold them: one such message must not keep all others from a server.
+    """
+    return _TINY.search(content) is not None
+
+
+def as_reference(content: JSON) -> orjson.Fragment:
+    """The body as the reference library signs it.  Raises Malformed."""
+    return orjson.Fragment(encode_legacy(content))
 
 
 def _signed_part(

@@ -4,6 +4,7 @@ import string
 from typing import Any
 from unittest import TestCase
 
+import orjson
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from federation.core.request_signing import (
     Request,
     RequestSignature,
+    may_be_signed_otherwise,
     parse_authorization,
     sign_request,
     signed_request,
@@ -58,6 +60,14 @@ class RequestSigningTests(TestCase):
         self.assertFalse(holds(header, "PUT", "/x?y=1", TWO, {"a": 2}))
         self.assertFalse(holds(header, "PUT", "/x?y=1", TWO, None))
         self.assertFalse(holds(header.replace("one.example", "six.example"), "PUT", "/x?y=1", TWO, {"a": 1}))
+
+    def test_small_numbers_are_signed_as_the_reference_library_writes_them(self) -> None:
+        """In old rooms events hold them; servers differ in how they write them."""
+        header = sign_request(Request(ONE, TWO, "PUT", "/x", b'{"a":0.00001}'), KEY)
+
+        self.assertTrue(holds(header, "PUT", "/x", TWO, orjson.Fragment(b'{"a":1e-05}')))
+        self.assertTrue(may_be_signed_otherwise(b'{"a":1E-7}'))
+        self.assertFalse(may_be_signed_otherwise(b'{"a":"one - two","b":12.25,"c":-7}'))
 
     def test_a_request_without_body_signs_none(self) -> None:
         """Nothing stands for the body of a GET; an empty object is a body."""

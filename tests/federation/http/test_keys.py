@@ -126,7 +126,8 @@ class AuthenticatorTests(FederationHttpCase):
 
     async def test_a_signed_request_passes(self) -> None:
         """Also when its body is not in canonical form, and when it has none."""
-        for body in (b'{"a":1}', b' { "b" : 2, "a":1.0e0, "\\u0061a": "\\u00e9" } ', b"{}"):
+        # The last as the reference library writes small numbers, which rooms of old versions may hold.
+        for body in (b'{"a":1}', b' { "b" : 2, "a":1.0e0, "\\u0061a": "\\u00e9" } ', b"{}", b'{"a":0.00001,"b":1e-7}'):
             response = await self.send(body)
             with self.subTest(body=body):
                 self.assertEqual((200, TWO), (response.status, response.json["pdus"]["$x"]["error"]))
