@@ -27,8 +27,9 @@ FILE: Final = Path(cache_from_source(__file__)).with_suffix(".modules")
 
 _PROJECT: Final = str(Path(__file__).parents[1])
 _OURS: Final = ("homeserver.", "federation.", "e2ee.", "conf.", "scripts.")
+"""The description of the administrators' API tells what classes of these say of themselves."""
 _DESCRIBED: Final = "homeserver.http.admin."
-"""What these say of themselves is in the description of the administrators' API, with the classes that they name."""
+"""There it tells what methods say, too."""
 
 _LENGTH_BYTES: Final = 8
 _Entry: TypeAlias = tuple[str, str | None, bool, int, int, int, int]

@@ -26,6 +26,7 @@ from zlib import crc32
 from attrs import define, field
 
 _HASHES: Final = "hash(("
+"""Sources without it hold no such number, and need not be searched for one."""
 _CLASS_NUMBER: Final = re.compile(r"(?<=hash\(\(\n)( +)-?\d+(?=,\n)")
 FILE: Final = Path(cache_from_source(__file__)).with_suffix(".generated")
 

@@ -42,6 +42,9 @@ CORS: Final = (
 )
 """Spec: client-server-api#web-browser-clients"""
 
+_BODILESS: Final = frozenset({204, 304})
+"""Answers of these statuses end with their head, which tells neither a length nor a type."""
+
 
 class Audit(Protocol):
     """What is told of all that administrators change."""
@@ -125,7 +128,7 @@ class Edge:
             found = self.router.find(method, request.path)
         except Malformed:
             return ()
-        names = found.route.binding.row.asked_by if isinstance(found, Found) else ()
+        names = found.route.binding.row.request_headers if isinstance(found, Found) else ()
         return ((ALLOWED_HEADERS, ", ".join(names).encode()),) if names else ()
 
     def _forget(self, request: EdgeRequest) -> None:
@@ -205,7 +208,7 @@ def _write_head(request: EdgeRequest, answer: Answer, length: int) -> None:
     headers.setRawHeaders(b"Date", [_date(int(time()))])
     for name, values in CORS:
         headers.setRawHeaders(name, values)
-    if answer.code not in (204, 304):
+    if answer.code not in _BODILESS:
         headers.setRawHeaders(b"Content-Type", [answer.content_type])
         headers.setRawHeaders(b"Content-Length", [b"%d" % length])
     for name, value in answer.headers:
@@ -232,7 +235,7 @@ def _common_head(code: int, content_type: bytes, seconds: int) -> bytes:
 
 
 def _write(request: EdgeRequest, answer: Answer) -> None:
-    if request.takes_whole and not answer.headers and answer.code != 204:
+    if request.takes_whole and not answer.headers and answer.code not in _BODILESS:
         # The hot path: as below, in one piece.
         head = _common_head(answer.code, answer.content_type, int(time()))
         request.answer_whole(answer.code, b"%s%d\r\n\r\n" % (head, len(answer.body)), answer.body)

@@ -11,12 +11,12 @@ from time import monotonic
 from typing import Any, BinaryIO, Protocol, cast
 
 import structlog
-from twisted.internet import tcp
-from twisted.internet.interfaces import IAddress, IReactorTime, ITransport
-from twisted.web.http import HTTPChannel, HTTPFactory, Request
+from twisted.internet.interfaces import IReactorTime
+from twisted.web.http import HTTPFactory, Request
 from twisted.web.iweb import INonQueuedRequestFactory
 from zope.interface import provider
 
+from homeserver.http.channel import EdgeChannel
 from homeserver.http.settings import HTTPSettings
 from homeserver.services.callers import Caller
 from homeserver.services.refusals import Refusal
@@ -26,14 +26,6 @@ log = structlog.get_logger(__name__)
 UPLOAD_PREFIX = b"/_matrix/media/"
 DRAIN_BYTES_MAX = 64 * 1024 * 1024
 """Of a body that is refused for its size: read and dropped so that the client hears why, up to here."""
-
-HEAD_BYTES_MAX = 256 * 1024
-"""Of a request: its line and its headers."""
-_REASON = b'{"errcode":"M_TOO_LARGE","error":"The head of this request is too long."}'
-_HEAD_TOO_LONG = (
-    b"HTTP/1.1 414 URI Too Long\r\nAccess-Control-Allow-Origin: *\r\nContent-Type: application/json\r\n"
-    b"Connection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(_REASON), _REASON)
-)
 
 
 class Serves(Protocol):
@@ -127,50 +119,6 @@ class EdgeRequest(Request):
         self.site.edge.serve(self)
 
 
-class EdgeChannel(HTTPChannel):
-    """One connection: who is at its ends is looked up once, and what is sent does not wait for the reactor's turn."""
-
-    requestFactory = EdgeRequest
-    # Clients put whole filters into the query of a sync, which name rooms.
-    MAX_LENGTH = HEAD_BYTES_MAX
-    totalHeadersSize = HEAD_BYTES_MAX
-    _peer: IAddress
-    _host: IAddress
-
-    def connectionMade(self) -> None:
-        transport = cast(ITransport, self.transport)
-        self._peer, self._host = transport.getPeer(), transport.getHost()
-        super().connectionMade()
-
-    def getPeer(self) -> IAddress:
-        return self._peer
-
-    def getHost(self) -> IAddress:
-        return self._host
-
-    def lineLengthExceeded(self, line: bytes) -> None:
-        """The client is told why the connection ends."""
-        transport = cast(ITransport, self.transport)
-        transport.write(_HEAD_TOO_LONG)
-        transport.loseConnection()
-
-    def send(self, data: bytes) -> None:
-        """As much as the connection takes is sent now, and the rest as soon as it takes more."""
-        transport = cast(ITransport, self.transport)
-        # Otherwise the reactor would have to find out first that the connection takes something.  Whether it is broken
-        # or about to end is left to the reactor: it hears that from its own call alone.
-        if isinstance(transport, tcp.Connection) and transport.connected and not _has_to_wait(transport):
-            sent = transport.writeSomeData(data)
-            data = data[sent:] if isinstance(sent, int) else data
-        if data:
-            transport.write(data)
-
-
-def _has_to_wait(transport: tcp.Connection) -> bool:
-    """Whether something else is to be sent before, or nothing any more; Twisted has no public name for all of it."""
-    return bool(transport.disconnecting or transport.dataBuffer or transport._tempDataBuffer)
-
-
 class EdgeSite(HTTPFactory):
     """Speaks HTTP/1.1 on one listener."""
 
@@ -185,8 +133,9 @@ class EdgeSite(HTTPFactory):
         self.x_forwarded_for = x_forwarded_for
 
     def buildProtocol(self, addr: Any) -> Any:
-        # As it is, but for its type: twisted.web promises to wrap what ``protocol`` makes.
-        return super().buildProtocol(addr)
+        channel: Any = super().buildProtocol(addr)
+        channel.requestFactory = EdgeRequest
+        return channel
 
     def startFactory(self) -> None:
         """Nothing: twisted.web would open a log of its own."""

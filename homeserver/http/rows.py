@@ -62,8 +62,8 @@ class Row:
     """Guests may do it, where no table names it."""
     twins: tuple[str, ...] = ()
     """Other paths of the same, where no table names them."""
-    asked_by: tuple[str, ...] = ()
-    """Headers of its requests that pages in browsers must be allowed, beside the usual ones."""
+    request_headers: tuple[str, ...] = ()
+    """Headers that pages in browsers may send with it, beside those that they may send everywhere."""
 
     @property
     def name(self) -> str:

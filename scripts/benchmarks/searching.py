@@ -60,16 +60,7 @@ def measure_search(subject: Subject, messages: int = MESSAGES) -> list[Figure]:
 
     def looks(count: int) -> Lane:
         for number in range(count):
-            wanted = {
-                "search_term": f"the {WORDS[number % len(WORDS)]}",
-                "order_by": ("recent", "rank")[number % 2],
-                "filter": {"limit": FOUND},
-                "event_context": {"before_limit": 1, "after_limit": 1},
-            }
-            body = {"search_categories": {"room_events": wanted}}
-            answer = yield request(subject.server, "POST", "/v3/search", body, host.access_token)
-            found = json.loads(answer.body)["search_categories"]["room_events"]
-            assert len(found["results"]) == FOUND, "there is enough to be found"
+            yield from _look(host, f"the {WORDS[number % len(WORDS)]}", ("recent", "rank")[number % 2])
 
     # What a server has put off until somebody searches is done.
     subject.drive([looks(1)])
@@ -96,16 +87,7 @@ def measure_large_search(subject: Subject) -> list[Figure]:
 
     def looks(term: str, order: str, count: int) -> Lane:
         for _ in range(count):
-            wanted = {
-                "search_term": term,
-                "order_by": order,
-                "filter": {"limit": FOUND},
-                "event_context": {"before_limit": 1, "after_limit": 1},
-            }
-            body = {"search_categories": {"room_events": wanted}}
-            answer = yield request(subject.server, "POST", "/v3/search", body, user.access_token)
-            found = json.loads(answer.body)["search_categories"]["room_events"]
-            assert len(found["results"]) == FOUND, "there is enough to be found"
+            yield from _look(user, term, order)
 
     figures: list[Figure] = []
     for name, term, order in KINDS:
@@ -113,6 +95,20 @@ def measure_large_search(subject: Subject) -> list[Figure]:
         work = f"search over {MANY:,}: {name}"
         figures += subject.measure(work, "searches", MANY_SEARCHES, [looks(term, order, MANY_SEARCHES)])
     return figures
+
+
+def _look(user: MatrixClient, term: str, order: str) -> Lane:
+    """One search, which finds a whole page."""
+    wanted = {
+        "search_term": term,
+        "order_by": order,
+        "filter": {"limit": FOUND},
+        "event_context": {"before_limit": 1, "after_limit": 1},
+    }
+    body = {"search_categories": {"room_events": wanted}}
+    answer = yield request(user.server, "POST", "/v3/search", body, user.access_token)
+    found = json.loads(answer.body)["search_categories"]["room_events"]
+    assert len(found["results"]) == FOUND, "there is enough to be found"
 
 
 def _joins(users: Sequence[MatrixClient], room_id: str) -> Lane:

@@ -65,7 +65,7 @@ class Subject:
             os.sched_setaffinity(int(task), {SERVER_CORE % (os.cpu_count() or 1)})
 
     def rest(self) -> None:
-        """The server does nothing by itself any more: whatever follows the log is through it."""
+        """The server does nothing by itself any more, or has not come to an end in a minute."""
         for _ in range(RESTS_MAX):
             used = self.cpu_seconds()
             time.sleep(RESTING_SECONDS)

@@ -20,6 +20,8 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _PR_SET_PDEATHSIG = 1
 _POLL_SECONDS = 0.02
 _PORTS_OWN: Final = range(10_000, 65_536)
+_claims: Final[list[socket.socket]] = []
+"""What tells others which ports this process gives to servers."""
 
 PATIENCE_SECONDS: Final = 240.0
 """How long to wait for what should come at once: on a slow machine under load it comes late; what fails never comes."""
@@ -120,10 +122,10 @@ def free_port(host: str = "127.0.0.1") -> int:
     first, last = (int(word) for word in Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
     candidates = [port for port in _PORTS_OWN if not first <= port <= last]
     random.SystemRandom().shuffle(candidates)
-    return next(port for port in candidates if _is_taken_over(host, port))
+    return next(port for port in candidates if _is_claimed(host, port))
 
 
-def _is_taken_over(host: str, port: int) -> bool:
+def _is_claimed(host: str, port: int) -> bool:
     """Whether the port was free, and is now this process's to give to a server."""
     claim = socket.socket(socket.AF_UNIX)
     try:
@@ -163,9 +165,6 @@ def children(pid: int) -> list[int]:
 def _stat(pid: int) -> list[str]:
     # The second field, the command, may hold spaces and parentheses: count from the last one.
     return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
-
-
-_claims: list[socket.socket] = []
 
 
 def _die_with_parent(stop_signal: int) -> None:

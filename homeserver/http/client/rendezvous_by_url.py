@@ -44,9 +44,11 @@ class RendezvousByURLEndpoints:
     async def create(self, incoming: Incoming, body: Upload) -> Content:
         """There is a new one.  Raises Malformed, TooLarge, TooSoon."""
         place = await self.places.create(_payload(incoming, body))
-        return _said(place, 201, encode(CreatedReply(f"{self.url}{PATH}/{place.place_id}")))
+        return _told(place, 201, encode(CreatedReply(f"{self.url}{PATH}/{place.place_id}")))
 
-    @operation(Row(_API, "receiveFromRendezvousByURL", "GET", _ONE, _NONE, rate_limited=True, asked_by=_CONDITIONS))
+    @operation(
+        Row(_API, "receiveFromRendezvousByURL", "GET", _ONE, _NONE, rate_limited=True, request_headers=_CONDITIONS)
+    )
     async def receive(self, rendezvous_id: str, incoming: Incoming) -> Content:
         """What was said last, unless that is what the client has.  Raises NotFound."""
         place = await self.places.one(rendezvous_id)
@@ -56,19 +58,20 @@ class RendezvousByURLEndpoints:
         return Content(_TEXT, (place.payload,), len(place.payload), _headers(place))
 
     @operation(
-        Row(_API, "sendToRendezvousByURL", "PUT", _ONE, _NONE, body=Body.BYTES, rate_limited=True, asked_by=_CONDITIONS)
-    )
+        Row(_API, "sendToRendezvousByURL", "PUT", _ONE, _NONE, body=Body.BYTES, rate_limited=True,
+            request_headers=_CONDITIONS)
+    )  # fmt: skip
     async def send(self, rendezvous_id: str, incoming: Incoming, body: Upload) -> Content:
         """It says something else now.  Raises NotFound, Malformed, TooLarge."""
         payload = _payload(incoming, body)
         said, place = await self.places.say(rendezvous_id, _required_tag(incoming), payload)
         if said:
-            return _said(place, 202, b"{}")
+            return _told(place, 202, b"{}")
         # Under the unstable path a new code stands beside a known one.
         refusal = {"errcode": "M_UNKNOWN", "org.matrix.msc4108.errcode": "M_CONCURRENT_WRITE"}
-        return _said(place, 412, encode({**refusal, "error": "Something else was said meanwhile."}))
+        return _told(place, 412, encode({**refusal, "error": "Something else was said meanwhile."}))
 
-    @operation(Row(_API, "endRendezvousByURL", "DELETE", _ONE, _NONE, rate_limited=True, asked_by=_CONDITIONS))
+    @operation(Row(_API, "endRendezvousByURL", "DELETE", _ONE, _NONE, rate_limited=True, request_headers=_CONDITIONS))
     async def end(self, rendezvous_id: str) -> Content:
         """It is over.  Raises NotFound."""
         await self.places.end(rendezvous_id)
@@ -97,7 +100,7 @@ def _required_tag(incoming: Incoming) -> str:
     return match[1]
 
 
-def _said(place: Place, code: int, json: bytes) -> Content:
+def _told(place: Place, code: int, json: bytes) -> Content:
     return Content("application/json", (json,), len(json), _headers(place), code)
 
 

@@ -91,7 +91,13 @@ class DehydratedDeviceTests(DatabaseCase):
     async def test_bad_input_is_refused(self) -> None:
         """Other devices, wrong keys, wrong tokens."""
         await self.begin()
-        parts: list[Any] = [{"device_id": "OTHER"}, {"device_keys": {}}, {"device_data": 1}, {"device_data": {}}, {"device_id": ""}]
+        parts: list[Any] = [
+            {"device_id": "OTHER"},
+            {"device_keys": {}},
+            {"device_data": 1},
+            {"device_data": {}},
+            {"device_id": ""},
+        ]
         for wrong in parts:
             self.assertEqual(400, (await self.alice.put(PATH, {**body(), **wrong})).status, wrong)
         self.assertEqual(403, (await self.alice.put(PATH, body(Device(ALICE, PHONE)))).status)
