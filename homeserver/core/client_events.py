@@ -14,6 +14,7 @@ from homeserver.core.canonical import JSON, JSONObject, encode_json
 from homeserver.core.events import Event
 from homeserver.core.identifiers import EventID
 
+_JOINED: Final = b'"membership":"join",'
 PROPOSED_FIELDS: Final = ("sticky", "msc4354_sticky")
 """What proposals put at the top of an event and clients look for; all else there is between servers."""
 
@@ -85,7 +86,7 @@ class ClientEvent:
         """
         own = b""
         if membership is not None:
-            own += b'"membership":' + orjson.dumps(membership) + b","
+            own += _JOINED if membership == "join" else b'"membership":%s,' % orjson.dumps(membership)
         if transaction_id is not None:
             own += b'"transaction_id":' + orjson.dumps(transaction_id) + b","
         if more:

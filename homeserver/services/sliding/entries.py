@@ -166,7 +166,7 @@ class Entries:
         if timeline.shown or timeline.limited or is_new:
             entry.update(await self._timeline(span, rendering, frame, timeline))
         if state:
-            entry["required_state"] = await self.states.render(rendering, state)
+            entry["required_state"] = await self.states.render(rendering, state, row)
         await self._describe(span, frame, changes, entry)
         if pick.is_dm != (pick.sent is not None and pick.sent.is_dm):
             entry["is_dm"] = pick.is_dm

@@ -19,8 +19,10 @@ from homeserver.services.sync.lazy_members import SentMembers
 from homeserver.services.sync.rendering import Rendering
 from homeserver.services.sync.section import SyncSpan
 from homeserver.services.sync.timelines import RoomTimeline
+from homeserver.services.visible_history import joined_at
 from homeserver.store import windows
 from homeserver.store.database import Database
+from homeserver.store.memberships import Membership
 
 Found = dict[StateKey, EventID | None]
 """None: there was an entry, and is none any more."""
@@ -84,13 +86,15 @@ class RequiredStates:
             self.sent.remember(span, timeline.room.row.room_nid, members)
         return found
 
-    async def render(self, rendering: Rendering, found: Found) -> list[JSON]:
-        """The entries as the reader gets them."""
+    async def render(self, rendering: Rendering, found: Found, row: Membership | None = None) -> list[JSON]:
+        """The entries as the reader gets them; *row*: tells at which of them the reader was in the room."""
         there = {key: event_id for key, event_id in found.items() if event_id is not None}
         events = await self.known.by_ids(there.values())
         wanted = [events[event_id] for event_id in there.values()]
         copies = await self.client_events.in_state(wanted)
-        rendered: list[JSON] = [rendering.render(event, copy) for event, copy in zip(wanted, copies, strict=True)]
+        rendered: list[JSON] = [
+            rendering.render(event, copy, joined_at(row, event)) for event, copy in zip(wanted, copies, strict=True)
+        ]
         gone: list[JSON] = [
             {"type": kind, "state_key": key} for (kind, key), event_id in found.items() if event_id is None
         ]

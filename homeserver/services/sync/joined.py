@@ -164,8 +164,7 @@ class JoinedRooms:
         self, answer: _Answer, draft: _Draft, state_ids: Sequence[EventID], kinds: Kinds | None
     ) -> None:
         span, body, timeline = answer.span, answer.body, draft.timeline
-        row = None if draft.is_whole else timeline.room.row
-        state = await self.states.render(span, answer.rendering, state_ids, answer.pace, row)
+        state = await self.states.render(span, answer.rendering, state_ids, answer.pace, timeline.room.row)
         if not (draft.is_whole or timeline.shown or state):
             return
         room = timeline.room

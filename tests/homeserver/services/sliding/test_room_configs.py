@@ -50,6 +50,7 @@ class ConfigTests(SlidingCase):
         answer = await client.sync()
 
         self.assertEqual([topic], [event["event_id"] for event in answer["rooms"][room_id]["required_state"]])
+        self.assertEqual("join", answer["rooms"][room_id]["required_state"][0]["unsigned"]["membership"])
         self.assertTrue(answer["rooms"][room_id]["limited"])
         self.assertEqual("Room 0", client.rooms[room_id]["name"])
 

@@ -76,6 +76,19 @@ class JoinedRoomsTests(DatabaseCase):
 
         self.assertEqual(["join"], [event["unsigned"]["membership"] for event in state_events])
 
+    async def test_a_first_sync_tells_what_the_reader_was(self) -> None:
+        """From their coming on; what they were before is not looked up for each event of a state."""
+        await self.services.set_state(self.room_id, ALICE, "m.room.topic", {"topic": "x"})
+        for number in range(25):
+            await self.services.say(self.room_id, ALICE, f"message {number}")
+        told = {
+            event["type"]: event["unsigned"].get("membership")
+            for event in (await self.room_for(DAVE))["state"]["events"]
+            if event["type"] != "m.room.member"
+        }
+
+        self.assertEqual(("join", None), (told["m.room.topic"], told["m.room.create"]))
+
     async def test_a_gap_is_bridged_by_the_state(self) -> None:
         """When more has happened than is shown, what changed in the gap is in the state, and what is shown is not."""
         first = await self.services.sync(ALICE)
