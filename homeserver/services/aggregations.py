@@ -27,6 +27,8 @@ from homeserver.store.threads import ThreadSummary
 
 REFERENCES_MAX: Final = 1_000
 """Of one event; the newest are told."""
+EDITS_MAX: Final = 100
+"""Of one event, by its sender; those that came last are looked at."""
 REPLIES_MAX: Final = 1_000
 """Of longer threads a reader who does not see all of it is told the whole count, and the last they see of so many."""
 
@@ -148,18 +150,22 @@ class Aggregations:
         memberships: dict[int, str],
     ) -> dict[EventID, TimelineEvent]:
         # What was redacted is gone, with all that replaced it.
-        wanted = [event_id for event_id in edited if originals[event_id].redacted_by is None]
-        if not wanted:
+        authors = {
+            event_id: originals[event_id].event.sender
+            for event_id in edited
+            if originals[event_id].redacted_by is None and originals[event_id].event.sender not in ignored
+        }
+        if not authors:
             return {}
-        children = await self.database.read(relations.all_of, view.room_nid, wanted, REPLACE)
-        candidates = [child for child in children if child.sender == originals[child.relates_to].event.sender]
-        shown = await self._shown(view, ignored, candidates, memberships)
+        found = await self.database.read(relations.edits, view.room_nid, authors, view.newest, EDITS_MAX)
+        children = [child for some in found.values() for child in some]
+        shown = await self._shown(view, ignored, children, memberships)
         edits: dict[EventID, TimelineEvent] = {}
-        for event_id in wanted:
-            own = [shown[child.event_nid] for child in candidates if child.relates_to == event_id]
-            newest = newest_edit(originals[event_id].event, [edit.event for edit in own if edit is not None])
+        for event_id, some in found.items():
+            own = [edit for child in some if (edit := shown[child.event_nid]) is not None]
+            newest = newest_edit(originals[event_id].event, [edit.event for edit in own])
             if newest is not None:
-                edits[event_id] = next(edit for edit in own if edit is not None and edit.event is newest)
+                edits[event_id] = next(edit for edit in own if edit.event is newest)
         return edits
 
     async def _references(

@@ -82,13 +82,17 @@ _CHILDREN = {
     for kind in (False, True)
     for backward in (False, True)
 }
-_ALL_OF = PreparedIn(
-    lambda ids: select(*_CHILD).where(
-        r.c.relates_to.in_(ids),
-        r.c.rel_type == bindparam("rel_type"),
+_EDITS = Prepared(
+    select(*_CHILD)
+    .where(
+        r.c.relates_to == bindparam("relates_to"),
+        r.c.rel_type == REPLACE,
+        r.c.sender == bindparam("sender"),
         r.c.room_nid == bindparam("room_nid"),
-        r.c.ordering.is_not(None),
+        r.c.ordering <= bindparam("upto"),
     )
+    .order_by(r.c.ordering.desc())
+    .limit(bindparam("limit"))
 )
 _KINDS = PreparedIn(
     lambda ids: (
@@ -214,9 +218,21 @@ def children(
     return [_child(row) for row in statement.all(tx, **params)]
 
 
-def all_of(tx: Connection, room_nid: int, parents: Iterable[EventID], rel_type: str) -> list[Child]:
-    """All events of the room's timeline that refer so to any of *parents*, in no order."""
-    return [_child(row) for row in _ALL_OF.all(tx, parents, room_nid=room_nid, rel_type=rel_type)]
+def edits(
+    tx: Connection, room_nid: int, authors: Mapping[EventID, UserID], upto: Ordering, limit: int
+) -> dict[EventID, list[Child]]:
+    """
+    ``{event: the last *limit* events up to *upto* that replace it, newest first}``.
+
+    *authors*: ``{event: who sent it}``; what others say in its place is none.
+    """
+    return {
+        parent: [
+            _child(row)
+            for row in _EDITS.all(tx, relates_to=parent, sender=sender, room_nid=room_nid, upto=upto, limit=limit)
+        ]
+        for parent, sender in authors.items()
+    }
 
 
 def kinds_of(tx: Connection, room_nid: int, parents: Iterable[EventID]) -> dict[str, set[EventID]]:

@@ -34,12 +34,25 @@ class RelationsTests(TransactionCase):
         self.assertEqual([4], nids(rel_type="m.thread", limit=1))
         self.assertEqual([], nids(event_type="m.reaction"))
         self.assertEqual([3, 2], nids(after=10, before=40))
-        self.assertEqual(
-            [1, 3, 4, 9], sorted(c.event_nid for c in relations.all_of(self.read, ROOM, [ROOT, OTHER], "m.thread"))
-        )
         relations.forget(self.tx, 4)
         self.assertEqual([3, 2, 1], nids())
         self.assertIsNone(relations.of_event(self.read, 4))
+
+    def test_the_last_edits_of_their_author(self) -> None:
+        """No more than so many, as of a place in the timeline; what others say instead crowds out none."""
+        for nid, sender in enumerate((ALICE, ALICE, BOB, BOB, ALICE), 1):
+            self.relate(nid, ROOT, "m.replace", sender=sender)
+        self.relate(6, ROOT, "m.thread")
+        self.relate(7, OTHER, "m.replace", sender=BOB)
+
+        def nids(upto: int, limit: int) -> list[list[int]]:
+            authors = {ROOT: ALICE, OTHER: BOB}
+            found = relations.edits(self.read, ROOM, authors, Ordering(upto), limit)
+            return [[child.event_nid for child in found[parent]] for parent in authors]
+
+        self.assertEqual([[5, 2, 1], [7]], nids(100, 9))
+        self.assertEqual([[5, 2], [7]], nids(100, 2))
+        self.assertEqual([[2], []], nids(40, 1))
 
     def test_the_same_annotation_is_found(self) -> None:
         """Same sender, target, type and key."""
