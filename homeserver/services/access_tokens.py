@@ -122,7 +122,7 @@ class AccessTokens:
     def _watch(self, user_id: UserID, ends_ms: int, now: int) -> None:
         """Whoever waits with a token of the account hears when it has ended, unless that is told before."""
         known_ms, timer = self._ends.get(user_id, (0, None))
-        if ends_ms - now > SOON_MS or (known_ms == ends_ms and timer is not None):
+        if ends_ms - now > SOON_MS or known_ms == ends_ms:
             return
         if timer is not None:
             timer.cancel()

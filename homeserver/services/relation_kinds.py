@@ -5,9 +5,8 @@ Most events nobody relates to; to know that saves a look-up for each event of ea
 """
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from typing import Final, TypeAlias
 
 from attrs import define, field
@@ -85,18 +84,20 @@ class RelationKinds:
             _join(found, read)
         return found
 
-    async def across(self, rooms: Mapping[int, Collection[TimelineEvent]]) -> dict[int, Kinds]:
+    async def across(self, rooms: Mapping[int, Sequence[TimelineEvent]]) -> dict[int, Kinds]:
         """The same of events of several rooms, by the nid of the room; every such room is there.  One read at most."""
         found: dict[int, Kinds] = {room_nid: {} for room_nid in rooms}
         unread: dict[int, tuple[RoomID, _Room, list[EventID]]] = {}
         parents: dict[EventID, int] = {}
         for room_nid, events in rooms.items():
-            for first in islice(events, 1):
-                room = self._room(first.event.room_id)
-                found[room_nid], missing = _split(room, [entry.event_id for entry in events])
-                if missing:
-                    unread[room_nid] = first.event.room_id, room, missing
-                    parents.update(dict.fromkeys(missing, room_nid))
+            if not events:
+                continue
+            room_id = events[0].event.room_id
+            room = self._room(room_id)
+            found[room_nid], missing = _split(room, [entry.event_id for entry in events])
+            if missing:
+                unread[room_nid] = room_id, room, missing
+                parents.update(dict.fromkeys(missing, room_nid))
         if parents:
             with _reading([room for _, room, _ in unread.values()]):
                 read = await self.database.read(relations.kinds_across, parents)
@@ -120,11 +121,8 @@ class RelationKinds:
         self._forget(room_id)
 
     def _room(self, room_id: RoomID) -> _Room:
-        room = self._rooms.get(room_id)
-        if room is None:
-            room = self._rooms[room_id] = _Room()
-        else:
-            self._rooms.move_to_end(room_id)
+        room = self._rooms.setdefault(room_id, _Room())
+        self._rooms.move_to_end(room_id)
         return room
 
     def _learn(self, room_id: RoomID, room: _Room, event_ids: Sequence[EventID], read: Kinds) -> None:
@@ -133,11 +131,8 @@ class RelationKinds:
         # It may have been forgotten while it was read: then nobody asks it any more.
         if self._rooms.get(room_id) is room:
             self._count += len(room.known) - before
-            self._trim()
-
-    def _trim(self) -> None:
-        while self._count > self.events_max:
-            self._forget(next(iter(self._rooms)))
+            while self._count > self.events_max:
+                self._forget(next(iter(self._rooms)))
 
     def _forget(self, room_id: RoomID) -> None:
         room = self._rooms.pop(room_id, None)

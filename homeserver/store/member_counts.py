@@ -19,18 +19,18 @@ _PRESENT: Final = frozenset({"join", "invite"})
 
 @frozen
 class MemberCounts:
-    """How many members a room has, and the first of them by name order of arrival: *heroes* are joined or invited."""
+    """How many members a room has, and the first of them to arrive: *heroes* are joined or invited."""
 
     joined: int
     invited: int
     heroes: tuple[UserID, ...]
     former: tuple[UserID, ...]
-    """Those that left or are banned; looked for only where there are too few heroes."""
+    """The first of those that left or are banned; looked for only where there are too few heroes."""
     known: int = 0
     """All who ever had to do with the room."""
 
 
-_SOME = Prepared(
+_CHANGES = Prepared(
     select(c.c.position).where(c.c.room_nid == bindparam("room_nid"), c.c.type == MEMBER).limit(bindparam("limit"))
 )
 _MOVED = Prepared(
@@ -99,7 +99,7 @@ def member_counts(
     The members after *position*, and at most so many *heroes*; None when members came and went more often than
     *changes_max* times.
     """
-    if changes_max is not None and len(_SOME.all(tx, room_nid=room_nid, limit=changes_max + 1)) > changes_max:
+    if changes_max is not None and len(_CHANGES.all(tx, room_nid=room_nid, limit=changes_max + 1)) > changes_max:
         return None
     counts: dict[str, int] = dict(_COUNTS.all(tx, room_nid=room_nid, upto=position))
     joined, invited = counts.get("join", 0), counts.get("invite", 0)
