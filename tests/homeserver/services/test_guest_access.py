@@ -4,6 +4,7 @@ from homeserver.services.departing import Departing
 from homeserver.services.guest_access import GuestAccess
 from homeserver.services.member_content import MemberContent
 from tests.room_api import HERE, RoomAPICase, User
+from tests.waiting import until
 
 
 class GuestAccessTests(RoomAPICase):
@@ -63,8 +64,8 @@ class GuestAccessTests(RoomAPICase):
         room_id = await self.alice.create_room(preset="public_chat", initial_state=state)
         await self.guest.join(room_id)
         await self.alice.set_state(room_id, "m.room.guest_access", {"guest_access": "forbidden"})
-        for _ in range(50):
-            await self.database.catch_up()
-            if await self.membership(self.guest, room_id) == "leave":
-                return
-        self.fail("the guest is still there")
+
+        async def is_gone() -> bool:
+            return await self.membership(self.guest, room_id) == "leave"
+
+        await until(is_gone, "the guest is gone")

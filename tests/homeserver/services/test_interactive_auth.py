@@ -83,10 +83,10 @@ class InteractiveAuthTests(DatabaseCase):
             threepids.insert_new, UserID("@bob:localhost"), OwnedAddress("email", "bob@example.org", 0, 0)
         )
         for address in ("bob@example.org", "nobody@example.org"):
-            identifier = {"type": "m.id.thirdparty", "medium": "email", "address": address}
+            identifier: JSONObject = {"type": "m.id.thirdparty", "medium": "email", "address": address}
             for user_id in (ALICE, None):
                 with self.assertRaises(UnknownAddress):
-                    auth = {"type": uia.PASSWORD, "identifier": identifier, "password": "no"}
+                    auth: JSONObject = {"type": uia.PASSWORD, "identifier": identifier, "password": "no"}
                     await self.auth.complete(self.by_password_of(user_id), auth)
 
     async def test_without_a_caller_the_password_says_who_it_is(self) -> None:
