@@ -4,7 +4,7 @@ Answers a sliding sync: at once when there is news, and otherwise as soon as the
 Spec: proposals/4186
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from attrs import define, evolve, frozen
@@ -12,9 +12,8 @@ from attrs import define, evolve, frozen
 from homeserver.core.canonical import JSONObject
 from homeserver.core.filters import DEFAULT_FILTER
 from homeserver.core.identifiers import RoomID
-from homeserver.core.log import ACCOUNT_DATA, Position
+from homeserver.core.log import Position
 from homeserver.core.sliding.requests import SlidingRequest
-from homeserver.core.sliding.room_configs import RoomConfig, combined
 from homeserver.core.sync_tokens import SlidingToken, SyncToken
 from homeserver.services.callers import Caller
 from homeserver.services.clock import Clock, now_ms
@@ -25,7 +24,8 @@ from homeserver.services.memberships import Memberships
 from homeserver.services.presence import PresenceBoard
 from homeserver.services.receipts import user_mark
 from homeserver.services.refusals import UnknownPos
-from homeserver.services.sliding.entries import Entries, Pick, Told
+from homeserver.services.sliding.choices import asides, choose
+from homeserver.services.sliding.entries import Entries, Told
 from homeserver.services.sliding.extensions import ExtensionSpan, SlidingExtension
 from homeserver.services.sliding.links import Link, Links, Memory, Sent, Step
 from homeserver.services.sliding.room_filtering import RoomFiltering
@@ -38,27 +38,12 @@ from homeserver.services.unsigned import Unsigned
 from homeserver.services.wakeups import Wakeups
 from homeserver.store import receipts
 from homeserver.store.database import Database
-from homeserver.store.memberships import Membership
 from homeserver.store.sliding_connections import ConnectionName
 
-LEFT: Final = frozenset({"leave", "ban"})
-LAST_EVENTS_MAX: Final = 20
-"""Of a room that the user has left."""
 CONFIGS_WEIGHT_MAX: Final = 10_000
 """Entries of states that one connection may want of its rooms, over all the different states."""
 FAR: Final = 1_000
 """Changes of the whole server past which a client goes on from further on, though there was nothing for it."""
-
-
-@frozen(eq=False)
-class _Choice:
-    """The rooms of an answer: *picks* go into it, if there is anything to tell; *numbers*: of their configs."""
-
-    picks: Sequence[Pick]
-    numbers: Sequence[int]
-    memory: Memory
-    behind: Mapping[int, Sent]
-    """Rooms that no list shows and something happened in: by their nids, what the client still has of them."""
 
 
 @frozen(eq=False)
@@ -192,10 +177,10 @@ class SlidingSync:
         )
         windows = [Window(name, each.ranges, matching[name]) for name, each in request.lists.items()]
         counts: JSONObject = {window.name: {"count": counted(order, window)} for window in windows}
-        choice = _choose(span, order, request, link, picked(order, windows), self.entries.timeline_max)
+        choice = choose(span, order, request, link, picked(order, windows), self.entries.timeline_max)
         read = await self._read_elsewhere(span)
         self.sent_members.begin(span)
-        told = await self.entries.write(span, [*choice.picks, *_asides(span, order, link, choice.picks, read)])
+        told = await self.entries.write(span, [*choice.picks, *asides(span, order, link, choice.picks, read)])
         rooms: JSONObject = {each.pick.row.room_id: each.entry for each in told if each.entry is not None}
         enabled, extensions, has_news = await self._extend(span, order, request, link, told, matching)
         sent = {**choice.behind, **_now_sent(link, told, choice.numbers)}
@@ -231,7 +216,7 @@ class SlidingSync:
             if extension not in enabled:
                 continue
             wishes = request.extensions[extension.name]
-            only = _only(order, request, wishes, matching)
+            only = _only(request, wishes, matching)
             here = {
                 room_id: first
                 for room_id, first in new_rooms.items()
@@ -249,111 +234,6 @@ class SlidingSync:
 def _signature(request: SlidingRequest) -> object:
     """What makes a list another one."""
     return {name: (each.filters, each.ranges) for name, each in request.lists.items()}
-
-
-def _choose(
-    span: SyncSpan,
-    order: RoomOrder,
-    request: SlidingRequest,
-    link: Link,
-    listed: Mapping[RoomID, Sequence[str]],
-    timeline_max: int,
-) -> _Choice:
-    """The rooms that lists and subscriptions show, as far as there may be anything to tell of them."""
-    rows, positions, after = order.rooms.rows, order.positions, span.after
-    picks: list[Pick] = []
-    numbers: list[int] = []
-    memory = link.memory
-    shown = dict(listed)
-    for room_id in request.subscriptions:
-        row = rows.get(room_id)
-        if row is not None and not row.forgotten and room_id not in order.hidden:
-            shown.setdefault(room_id, ())
-    configs: dict[tuple[tuple[str, ...], RoomID | None], tuple[RoomConfig, int]] = {}
-    for room_id, names in shown.items():
-        row = rows[room_id]
-        subscribed = room_id in request.subscriptions
-        combination = (tuple(names), room_id if subscribed else None)
-        known = configs.get(combination)
-        if known is None:
-            several = [request.lists[name].config for name in names]
-            if subscribed:
-                several.append(request.subscriptions[room_id])
-            config = combined(several)
-            config = evolve(config, timeline_limit=min(config.timeline_limit, timeline_max))
-            memory, number = memory.with_config(config.required)
-            known = configs[combination] = config, number
-        config, number = known
-        sent = link.sent.get(row.room_nid)
-        position = positions.get(room_id, row.position)
-        is_dm = room_id in order.direct
-        if (
-            sent is not None
-            and sent.upto is None
-            and position <= after
-            and sent.config == number
-            and config.timeline_limit <= sent.events
-            and sent.is_dm == is_dm
-        ):
-            continue
-        former = None if sent is None else link.memory.configs[sent.config]
-        picks.append(Pick(row, names, config, sent, former, position, is_dm))
-        numbers.append(number)
-    for row in _left(span, link, shown):
-        sent = link.sent[row.room_nid]
-        required = link.memory.configs[sent.config]
-        config = RoomConfig(max(1, min(sent.events, LAST_EVENTS_MAX)), required)
-        picks.append(Pick(row, (), config, sent, required, row.position, sent.is_dm))
-        numbers.append(sent.config)
-    return _Choice(picks, numbers, memory, _behind(order, link, shown, after))
-
-
-def _left(span: SyncSpan, link: Link, shown: Mapping[RoomID, object]) -> Iterable[Membership]:
-    """Rooms that the client knows and no list shows any more, as the user has left them since."""
-    if span.since is None or span.rooms.changed_at <= span.after:
-        return ()
-    return (
-        row
-        for room_id, row in span.rooms.rows.items()
-        if row.position > span.after and row.membership in LEFT and row.room_nid in link.sent and room_id not in shown
-    )
-
-
-def _behind(order: RoomOrder, link: Link, shown: Mapping[RoomID, object], after: Position) -> Mapping[int, Sent]:
-    behind: dict[int, Sent] = {}
-    if not link.sent:
-        return behind
-    for room_id, position in reversed(order.positions.items()):
-        if position <= after:
-            break
-        sent = link.sent.get(order.rooms.rows[room_id].room_nid)
-        if sent is not None and sent.upto is None and room_id not in shown:
-            behind[order.rooms.rows[room_id].room_nid] = evolve(sent, upto=after)
-    return behind
-
-
-def _asides(span: SyncSpan, order: RoomOrder, link: Link, picks: Sequence[Pick], read: Collection[str]) -> list[Pick]:
-    """Rooms that nothing has happened in, but of which counts or directness are something else."""
-    if span.since is None:
-        return []
-    taken = {pick.row.room_id for pick in picks}
-    joined = span.rooms.joined
-    wanted = {RoomID(room_id) for room_id in read}
-    if span.changes.touches(ACCOUNT_DATA, span.user_id):
-        wanted.update(
-            room_id
-            for room_id, row in joined.items()
-            if row.room_nid in link.sent and link.sent[row.room_nid].is_dm != (room_id in order.direct)
-        )
-    asides: list[Pick] = []
-    for room_id in wanted - taken:
-        row = joined.get(room_id)
-        sent = None if row is None else link.sent.get(row.room_nid)
-        if row is not None and sent is not None:
-            required = link.memory.configs[sent.config]
-            is_dm = room_id in order.direct
-            asides.append(Pick(row, (), RoomConfig(0, required), sent, required, row.position, is_dm, aside=True))
-    return asides
 
 
 def _now_sent(link: Link, told: Sequence[Told], numbers: Sequence[int]) -> dict[int, Sent]:
@@ -382,7 +262,6 @@ def _without_unused(memory: Memory, link: Link, sent: Mapping[int, Sent]) -> Mem
 
 
 def _only(
-    order: RoomOrder,
     request: SlidingRequest,
     wishes: JSONObject,
     matching: Mapping[str, Collection[RoomID] | None],
