@@ -4,7 +4,7 @@ client-server-api#aggregations-of-child-events
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from attrs import frozen
 from sqlalchemy import Connection, bindparam, delete, select, true
@@ -18,6 +18,8 @@ from homeserver.store.schema.events import relations as r
 from homeserver.store.write import Write
 
 _WITHOUT = Ordering(-(2**62))
+# A sum is in no index: that of a room's threads would lead to all replies of the room, and not to those of a root.
+IS_IN_ROOM: Final = r.c.room_nid + 0 == bindparam("room_nid")
 
 
 @frozen
@@ -67,7 +69,7 @@ def _children(*, rel_type: bool, event_type: bool, backward: bool) -> Prepared:
             r.c.relates_to == bindparam("relates_to"),
             r.c.rel_type == bindparam("rel_type") if rel_type else true(),
             r.c.event_type == bindparam("event_type") if event_type else true(),
-            r.c.room_nid == bindparam("room_nid"),
+            IS_IN_ROOM,
             r.c.ordering > bindparam("after"),
             r.c.ordering < bindparam("before"),
         )

@@ -14,6 +14,7 @@ from homeserver.core.identifiers import EventID, UserID
 from homeserver.core.relations import THREAD
 from homeserver.core.timeline import Ordering
 from homeserver.store.prepared import Prepared, PreparedIn, Row
+from homeserver.store.relations import IS_IN_ROOM
 from homeserver.store.schema.events import relations as r
 
 REPLIES_AT_ONCE: Final = 200
@@ -48,19 +49,18 @@ class ThreadPage:
 
 # Where a partial index of threads is to be used: a parameter does not tell that it will do.
 _IS_REPLY: Final = r.c.rel_type == literal_column("'m.thread'")
-
 _LATEST_OF = (
     select(r.c.relates_to, func.count().label("count"), func.max(r.c.ordering).label("ordering"))
-    .where(r.c.rel_type == THREAD, r.c.room_nid == bindparam("room_nid"), r.c.ordering.is_not(None))
+    .where(r.c.rel_type == THREAD, IS_IN_ROOM, r.c.ordering.is_not(None))
     .group_by(r.c.relates_to)
 )
 
 
 def _summaries(latest: Any) -> Any:
     newest = latest.subquery("newest")
-    return select(r.c.relates_to, newest.c.count, r.c.event_nid, r.c.ordering).select_from(
-        r.join(newest, (r.c.relates_to == newest.c.relates_to) & (r.c.ordering == newest.c.ordering))
-    )
+    # With the type the index leads to the one reply; without it, to all that relates to the root.
+    is_newest = (r.c.relates_to == newest.c.relates_to) & (r.c.rel_type == THREAD) & (r.c.ordering == newest.c.ordering)
+    return select(r.c.relates_to, newest.c.count, r.c.event_nid, r.c.ordering).select_from(r.join(newest, is_newest))
 
 
 _REPLIES = Prepared(
@@ -74,7 +74,7 @@ _NEWEST_REPLY = Prepared(
     .where(
         r.c.relates_to == bindparam("relates_to"),
         r.c.rel_type == THREAD,
-        r.c.room_nid == bindparam("room_nid"),
+        IS_IN_ROOM,
         r.c.ordering <= bindparam("upto"),
     )
     .order_by(r.c.ordering.desc())

@@ -1,5 +1,7 @@
 """Tests of homeserver/store/threads.py."""
 
+from typing import Any
+
 from homeserver.core.identifiers import EventID, UserID
 from homeserver.core.relations import Relation
 from homeserver.core.timeline import Ordering
@@ -46,3 +48,28 @@ class ThreadsTests(TransactionCase):
         self.assertIsNone(threads.summaries_of(self.read, ROOM, [ROOT], 1))
         self.assertEqual([(ROOT, 2, 3)], [(t.root, t.count, t.latest_nid) for t in summaries.values()])
         self.assertEqual({ROOT}, threads.answered_by(self.read, [ROOT, OTHER], BOB))
+
+
+class ThreadCostTests(TransactionCase):
+    """What SQLite makes of the questions, which chooses its way by the values asked for."""
+
+    def test_a_thread_costs_its_own_replies(self) -> None:
+        """However many others there are in the room."""
+        reply, other = Relation("m.thread", ROOT), Relation("m.thread", OTHER)
+        for nid in range(1, 3_001):
+            relations.insert(self.tx, ROOM, nid, Ordering(nid), "m.room.message", ALICE, reply if nid <= 3 else other)
+        steps = 0
+
+        def count() -> None:
+            nonlocal steps
+            steps += 1
+
+        driver: Any = self.read.connection.driver_connection
+        driver.set_progress_handler(count, 10)
+        children = relations.children(self.read, ROOM, ROOT, rel_type="m.thread", limit=5)
+        summaries = threads.summaries_of(self.read, ROOM, [ROOT])
+        driver.set_progress_handler(None, 0)
+
+        self.assertEqual([3, 2, 1], [child.event_nid for child in children])
+        self.assertEqual([3], [thread.count for thread in (summaries or {}).values()])
+        self.assertLess(steps, 100)
