@@ -66,17 +66,17 @@ class Meetings:
         """A new one, with its first payload.  Raises Forbidden, TooLarge, TooSoon."""
         if not self.may_create(caller):
             raise Forbidden("Only users of this server may do this.")
-        _check_size(payload)
+        check_size(payload.encode("utf-8", "surrogatepass"))
         now, lifetime_ms = now_ms(self.clock), self.settings.lifetime_seconds * 1000
         new = Rendezvous(self.new_id(), payload, self.new_id(), now + lifetime_ms)
-        await self.database.write(_create, new, now, self.settings.open_max)
+        await self.database.write(insert, new, now, self.settings.open_max)
         return Meeting(new, lifetime_ms)
 
     async def one(self, rendezvous_id: str) -> Meeting:
         """What was said there last.  Raises NotFound."""
         now = now_ms(self.clock)
-        return Meeting(found := _require(await self.database.read(rendezvous.by_id, rendezvous_id, now)),
-                       found.expires_ms - now)  # fmt: skip
+        found = require(await self.database.read(rendezvous.by_id, rendezvous_id, now))
+        return Meeting(found, found.expires_ms - now)
 
     async def say(self, rendezvous_id: str, sequence_token: str, payload: str) -> str | None:
         """
@@ -84,7 +84,7 @@ class Meetings:
 
         None when somebody has said something else since *sequence_token*.  Raises NotFound, TooLarge.
         """
-        _check_size(payload)
+        check_size(payload.encode("utf-8", "surrogatepass"))
         return await self.database.write(
             _say, rendezvous_id, sequence_token, payload, self.new_id(), now_ms(self.clock)
         )
@@ -92,10 +92,11 @@ class Meetings:
     async def end(self, rendezvous_id: str) -> None:
         """It is over.  Raises NotFound."""
         if not await self.database.write(rendezvous.remove, rendezvous_id, now_ms(self.clock)):
-            _require(None)
+            require(None)
 
 
-def _create(tx: Write, new: Rendezvous, now: int, open_max: int) -> None:
+def insert(tx: Write, new: Rendezvous, now: int, open_max: int) -> None:
+    """The rendezvous is there.  Raises TooSoon where *open_max* are."""
     rendezvous.remove_expired(tx, now)
     count, first_end_ms = rendezvous.count(tx.connection, now)
     if count >= open_max:
@@ -104,7 +105,7 @@ def _create(tx: Write, new: Rendezvous, now: int, open_max: int) -> None:
 
 
 def _say(tx: Write, rendezvous_id: str, sequence_token: str, payload: str, new_token: str, now: int) -> str | None:
-    known = _require(rendezvous.by_id(tx.connection, rendezvous_id, now))
+    known = require(rendezvous.by_id(tx.connection, rendezvous_id, now))
     if known.sequence_token != sequence_token:
         # The same once more, as its answer was lost.
         return known.sequence_token if known.payload == payload else None
@@ -112,12 +113,14 @@ def _say(tx: Write, rendezvous_id: str, sequence_token: str, payload: str, new_t
     return new_token
 
 
-def _require(found: Rendezvous | None) -> Rendezvous:
+def require(found: Rendezvous | None) -> Rendezvous:
+    """What was found.  Raises NotFound for None."""
     if found is None:
         raise NotFound("There is no such rendezvous, or not any more.")
     return found
 
 
-def _check_size(payload: str) -> None:
-    if len(payload.encode("utf-8", "surrogatepass")) > PAYLOAD_BYTES_MAX:
+def check_size(payload: bytes) -> None:
+    """Raises TooLarge."""
+    if len(payload) > PAYLOAD_BYTES_MAX:
         raise TooLarge(f"A payload has at most {PAYLOAD_BYTES_MAX} bytes.")

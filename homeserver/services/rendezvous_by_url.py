@@ -12,8 +12,7 @@ from typing import Final
 from attrs import define, frozen
 
 from homeserver.services.clock import Clock, now_ms
-from homeserver.services.refusals import NotFound, TooLarge, TooSoon
-from homeserver.services.rendezvous import PAYLOAD_BYTES_MAX, RendezvousSettings
+from homeserver.services.rendezvous import RendezvousSettings, check_size, insert, require
 from homeserver.store import rendezvous
 from homeserver.store.database import Database
 from homeserver.store.rendezvous import Rendezvous
@@ -46,17 +45,17 @@ class Places:
 
     async def create(self, payload: bytes) -> Place:
         """A new one, with its first payload.  Raises TooLarge, TooSoon."""
-        _check_size(payload)
+        check_size(payload)
         now = now_ms(self.clock)
         place_id, expires_ms = self.new_id(), now + self.settings.lifetime_seconds * 1000
         new = Rendezvous(_PREFIX + place_id, _stored(payload), self._tag(now), expires_ms)
-        await self.database.write(_create, new, now, self.settings.open_max)
+        await self.database.write(insert, new, now, self.settings.open_max)
         return _place(new)
 
     async def one(self, place_id: str) -> Place:
         """What was said there last.  Raises NotFound."""
         found = await self.database.read(rendezvous.by_id, _PREFIX + place_id, now_ms(self.clock))
-        return _place(_require(found))
+        return _place(require(found))
 
     async def say(self, place_id: str, tag: str, payload: bytes) -> tuple[bool, Place]:
         """
@@ -64,7 +63,7 @@ class Places:
 
         It is not when somebody has said something else since *tag*.  Raises NotFound, TooLarge.
         """
-        _check_size(payload)
+        check_size(payload)
         now = now_ms(self.clock)
         said, found = await self.database.write(_say, _PREFIX + place_id, tag, _stored(payload), self._tag(now), now)
         return said, _place(found)
@@ -72,22 +71,14 @@ class Places:
     async def end(self, place_id: str) -> None:
         """It is over.  Raises NotFound."""
         if not await self.database.write(rendezvous.remove, _PREFIX + place_id, now_ms(self.clock)):
-            _require(None)
+            require(None)
 
     def _tag(self, now: int) -> str:
         return f"{now:x}.{self.new_id()}"
 
 
-def _create(tx: Write, new: Rendezvous, now: int, open_max: int) -> None:
-    rendezvous.remove_expired(tx, now)
-    count, first_end_ms = rendezvous.count(tx.connection, now)
-    if count >= open_max:
-        raise TooSoon(max(0, (first_end_ms or now) - now), "Too many devices are meeting here.")
-    rendezvous.insert(tx, new)
-
-
 def _say(tx: Write, key: str, tag: str, payload: str, new_tag: str, now: int) -> tuple[bool, Rendezvous]:
-    known = _require(rendezvous.by_id(tx.connection, key, now))
+    known = require(rendezvous.by_id(tx.connection, key, now))
     if known.sequence_token != tag:
         return False, known
     rendezvous.replace(tx, key, payload, new_tag)
@@ -103,14 +94,3 @@ def _place(found: Rendezvous) -> Place:
 def _stored(payload: bytes) -> str:
     """As text, whatever bytes they are."""
     return b64encode(payload).decode()
-
-
-def _require(found: Rendezvous | None) -> Rendezvous:
-    if found is None:
-        raise NotFound("There is no such rendezvous, or not any more.")
-    return found
-
-
-def _check_size(payload: bytes) -> None:
-    if len(payload) > PAYLOAD_BYTES_MAX:
-        raise TooLarge(f"A payload has at most {PAYLOAD_BYTES_MAX} bytes.")
