@@ -1,6 +1,7 @@
 // A bridge made with matrix-appservice-bridge: its ghosts and portals come to be when somebody asks for them.
 
-import { obey, when } from "./commands.mjs";
+import { obey } from "./commands.mjs";
+import { when } from "./waiting.mjs";
 import { AppServiceRegistration, Bridge, Logger } from "matrix-appservice-bridge";
 
 Logger.configure({ console: "off" });
@@ -67,8 +68,8 @@ await obey({
     },
 
     async ping() {
-        const room_id = await bridge.getIntent().createRoom({ createAsClient: false, options: {} });
-        return (await bridge.pingAppserviceRoute(room_id.room_id)) >= 0;
+        const { room_id } = await bridge.getIntent().createRoom({ createAsClient: false, options: {} });
+        return (await bridge.pingAppserviceRoute(room_id)) >= 0;
     },
 
     async joined({ who, room_id }) {

@@ -1,9 +1,9 @@
-// matrix-js-sdk through the chapters of the specification: one JSON command a line in, one JSON answer a line out.
+// matrix-js-sdk through the chapters of the specification.
 //
-// A command is {"id", "do", ...}; `begin` says where the server is, each of the others is one chapter, and answers what
-// the clients in it believe.
+// The command `begin` says where the server is; each of the others is one chapter, and answers what the clients in it
+// believe.
 
-import { createInterface } from "node:readline";
+import { obey } from "./commands.mjs";
 import { everybodyLeaves, playAt } from "./stage.mjs";
 import * as accounts from "./chapters/accounts.mjs";
 import * as calls from "./chapters/calls.mjs";
@@ -27,18 +27,18 @@ const chapters = {
     ...rooms,
     ...sweepings,
     ...threads,
-    begin: async ({ baseUrl }) => playAt(baseUrl) ?? null,
+    begin: async ({ baseUrl }) => playAt(baseUrl),
 };
 
-for await (const line of createInterface({ input: process.stdin })) {
-    const { id, do: name, ...parameters } = JSON.parse(line);
-    let answer;
-    try {
-        answer = { result: await chapters[name](parameters) };
-    } catch (error) {
-        answer = { error: String(error?.stack ?? error) };
-    }
-    everybodyLeaves();
-    process.stdout.write(JSON.stringify({ id, ...answer }) + "\n");
+/** The chapter, after which all who came for it leave. */
+function ended(chapter) {
+    return async (parameters) => {
+        try {
+            return await chapter(parameters);
+        } finally {
+            everybodyLeaves();
+        }
+    };
 }
-process.exit(0);
+
+await obey(Object.fromEntries(Object.entries(chapters).map(([name, chapter]) => [name, ended(chapter)])));

@@ -1,16 +1,11 @@
-// matrix-js-sdk with its Rust crypto as a client that a test drives: one JSON command a line in, one JSON answer a line out.
-//
-// A command is {"id", "do", ...}; its answer is {"id", "result"} or {"id", "error"}.
+// matrix-js-sdk with its Rust crypto as a client that a test drives.
 
-import { createInterface } from "node:readline";
+import { obey } from "./commands.mjs";
+import { WAIT_MS } from "./waiting.mjs";
 import sdk, { ClientEvent, MatrixEventEvent, RoomEvent, RoomMemberEvent } from "matrix-js-sdk";
 import { logger } from "matrix-js-sdk/lib/logger.js";
 
 logger.setLevel("error", false);
-// The SDK logs to stdout, which here speaks the protocol.
-for (const name of ["log", "info", "debug", "trace"]) console[name] = (...words) => console.error(...words);
-
-const WAIT_MS = 240_000;
 let client;
 
 /** The first truthy answer of `look`, asked now and whenever one of the client's `events` fires. */
@@ -31,7 +26,17 @@ function when(what, events, look) {
     });
 }
 
-const commands = {
+function membershipIn(roomId) {
+    return client.getRoom(roomId)?.getMyMembership();
+}
+
+async function knowsEncryption(roomId) {
+    await when("the encrypted room", [ClientEvent.Room, ClientEvent.Sync], () => {
+        return membershipIn(roomId) === "join" && client.getRoom(roomId).hasEncryptionStateEvent();
+    });
+}
+
+await obey({
     async register({ baseUrl, username, password }) {
         const door = sdk.createClient({ baseUrl });
         const account = await door.registerRequest({ username, password, auth: { type: "m.login.dummy" } });
@@ -95,23 +100,4 @@ const commands = {
         setImmediate(() => process.exit(0));
         return null;
     },
-};
-
-function membershipIn(roomId) {
-    return client.getRoom(roomId)?.getMyMembership();
-}
-
-async function knowsEncryption(roomId) {
-    await when("the encrypted room", [ClientEvent.Room, ClientEvent.Sync], () => {
-        return membershipIn(roomId) === "join" && client.getRoom(roomId).hasEncryptionStateEvent();
-    });
-}
-
-for await (const line of createInterface({ input: process.stdin })) {
-    const { id, do: name, ...parameters } = JSON.parse(line);
-    commands[name](parameters).then(
-        (result) => process.stdout.write(JSON.stringify({ id, result }) + "\n"),
-        (error) => process.stdout.write(JSON.stringify({ id, error: String(error?.stack ?? error) }) + "\n"),
-    );
-}
-process.exit(0);
+});

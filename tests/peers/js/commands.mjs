@@ -7,19 +7,6 @@ import { createInterface } from "node:readline";
 // What libraries log goes elsewhere than to stdout, which here speaks the protocol.
 for (const name of ["log", "info", "debug", "trace", "warn"]) console[name] = (...words) => console.error(...words);
 
-const WAIT_MS = 30_000;
-
-/** The first truthy answer of `look`, asked again and again until it is too late. */
-export async function when(what, look) {
-    const end = Date.now() + WAIT_MS;
-    while (Date.now() < end) {
-        const found = await look();
-        if (found) return found;
-        await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-    throw new Error(`${what}: not in time`);
-}
-
 /** Obeys until there is nothing more to obey. */
 export async function obey(commands) {
     for await (const line of createInterface({ input: process.stdin })) {

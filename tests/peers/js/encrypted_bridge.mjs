@@ -1,6 +1,7 @@
 // A bridge made with the bot SDK whose ghosts encrypt: they log in as application services may, and never sync.
 
-import { obey, when } from "./commands.mjs";
+import { obey } from "./commands.mjs";
+import { when } from "./waiting.mjs";
 import sdk from "@vector-im/matrix-bot-sdk";
 
 const { Appservice, LogLevel, LogService, RustSdkAppserviceCryptoStorageProvider, SimpleFsStorageProvider } = sdk;

@@ -1,15 +1,13 @@
-// matrix-js-sdk syncing by its own SlidingSync: one JSON command a line in, one JSON answer a line out, as client.mjs has it.
+// matrix-js-sdk syncing by its own SlidingSync.
 
-import { createInterface } from "node:readline";
+import { obey } from "./commands.mjs";
+import { when } from "./waiting.mjs";
 import sdk, { ClientEvent, NotificationCountType } from "matrix-js-sdk";
 import { logger } from "matrix-js-sdk/lib/logger.js";
 import { SlidingSync, SlidingSyncEvent, SlidingSyncState } from "matrix-js-sdk/lib/sliding-sync.js";
 
 logger.setLevel("error", false);
-// The SDK logs to stdout, which here speaks the protocol.
-for (const name of ["log", "info", "debug", "trace"]) console[name] = (...words) => console.error(...words);
 
-const WAIT_MS = 240_000;
 const LIST = {
     ranges: [[0, 1]],
     timeline_limit: 5,
@@ -25,21 +23,12 @@ let client;
 let sliding;
 // The IDs of the rooms of each answer, and whether the client took it in.
 const answers = [];
+const toDevice = new Map();
 
-/** The first truthy answer of `look`, asked now and then until it is too late. */
-async function when(what, look) {
-    const end = Date.now() + WAIT_MS;
-    while (Date.now() < end) {
-        const found = await look();
-        if (found) return found;
-        await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    throw new Error(`${what}: not in time`);
-}
-
-const commands = {
+await obey({
     async start({ baseUrl, userId, accessToken, deviceId }) {
         client = sdk.createClient({ baseUrl, userId, accessToken, deviceId });
+        client.on(ClientEvent.ToDeviceEvent, (event) => toDevice.set(event.getType(), event.getContent()));
         await client.initRustCrypto({ useIndexedDB: false });
         sliding = new SlidingSync(baseUrl, new Map([["top", LIST]]), { ...LIST, timeline_limit: 20 }, client, 10_000);
         sliding.on(SlidingSyncEvent.Lifecycle, (state, response) => {
@@ -110,20 +99,4 @@ const commands = {
         const devices = await client.getCrypto().getUserDeviceInfo([user_id], true);
         return [...(devices.get(user_id)?.keys() ?? [])];
     },
-};
-
-const toDevice = new Map();
-
-for await (const line of createInterface({ input: process.stdin })) {
-    const { id, do: name, ...parameters } = JSON.parse(line);
-    commands[name](parameters).then(
-        (result) => {
-            if (name === "start") {
-                client.on(ClientEvent.ToDeviceEvent, (event) => toDevice.set(event.getType(), event.getContent()));
-            }
-            process.stdout.write(JSON.stringify({ id, result }) + "\n");
-        },
-        (error) => process.stdout.write(JSON.stringify({ id, error: String(error?.stack ?? error) }) + "\n"),
-    );
-}
-process.exit(0);
+});

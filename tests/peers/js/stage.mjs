@@ -2,13 +2,13 @@
 
 import sdk from "matrix-js-sdk";
 import { logger } from "matrix-js-sdk/lib/logger.js";
+import { when } from "./waiting.mjs";
+
+export { when };
 
 logger.setLevel("error", false);
-// The SDK logs to stdout, which here speaks the protocol.
-for (const name of ["log", "info", "debug", "trace"]) console[name] = (...words) => console.error(...words);
 
 export const PASSWORD = "correct horse battery staple";
-const WAIT_MS = 240_000;
 const present = new Set();
 let url;
 let serial = 0;
@@ -69,17 +69,6 @@ async function enter(account, { crypto = false, callbacks = {}, start = {} }) {
 export function everybodyLeaves() {
     for (const client of present) client.stopClient();
     present.clear();
-}
-
-/** The first truthy answer of `look`, asked again and again until it is too late. */
-export async function when(what, look) {
-    const end = Date.now() + WAIT_MS;
-    while (Date.now() < end) {
-        const found = await look();
-        if (found) return found;
-        await new Promise((resolve) => setTimeout(resolve, 15));
-    }
-    throw new Error(`${what}: not in time`);
 }
 
 /** The room as `client` knows it, once it is in the room. */
