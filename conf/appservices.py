@@ -6,11 +6,8 @@ Spec: application-service-api#registration
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import yaml
-
-from conf.reading import SettingsError
+from conf.reading import SettingsError, read_yaml
 from homeserver.core.appservices.registration import Registration, find_clash, parse_registration
 from homeserver.core.identifiers import ServerName
 from homeserver.core.malformed import Malformed
@@ -26,7 +23,7 @@ def read_registrations(files: Sequence[Path], server: ServerName) -> tuple[Regis
         try:
             if file in found:
                 raise SettingsError([f"appservices: {file} is named twice."])
-            found[file] = parse_registration(_tree(file), server)
+            found[file] = parse_registration(read_yaml(file, FILE_BYTES_MAX), server)
         except Malformed as error:
             where = f"{file}: {error.path}" if error.path else f"{file}"
             problems.append(f"{where}: {error.reason}.")
@@ -39,19 +36,3 @@ def read_registrations(files: Sequence[Path], server: ServerName) -> tuple[Regis
     if problems:
         raise SettingsError(problems)
     return tuple(found.values())
-
-
-def _tree(file: Path) -> Any:
-    """Raises SettingsError."""
-    try:
-        if file.stat().st_size > FILE_BYTES_MAX:
-            raise SettingsError([f"{file} is too large for a registration file."])
-        return yaml.safe_load(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsError([f"{file} cannot be read: {error.strerror}."]) from error
-    except UnicodeDecodeError as error:
-        raise SettingsError([f"{file} is not in UTF-8."]) from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
-        raise SettingsError([f"{file}{place} is not YAML: {getattr(error, 'problem', None) or error}."]) from error

@@ -68,9 +68,12 @@ def _completed(settings: Settings, folder: Path) -> Settings:
     return evolve(settings, data_dir=data_dir, database=database, registration=registration)
 
 
-def _read_file(file: Path) -> dict[str, Any]:
+def read_yaml(file: Path, bytes_max: int | None = None) -> Any:
+    """What the file holds; None: any number of bytes will do.  Raises SettingsError."""
     try:
-        tree = yaml.safe_load(file.read_text(encoding="utf-8"))
+        if bytes_max is not None and file.stat().st_size > bytes_max:
+            raise SettingsError([f"{file} is too large: it may have {bytes_max} bytes."])
+        return yaml.safe_load(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError([f"{file} cannot be read: {error.strerror}."]) from error
     except UnicodeDecodeError as error:
@@ -79,6 +82,10 @@ def _read_file(file: Path) -> dict[str, Any]:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
         raise SettingsError([f"{file}{where} is not YAML: {getattr(error, 'problem', None) or error}."]) from error
+
+
+def _read_file(file: Path) -> dict[str, Any]:
+    tree = read_yaml(file)
     if tree is None:
         return {}
     if not isinstance(tree, dict):
