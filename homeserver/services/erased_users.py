@@ -32,7 +32,7 @@ def veil(entry: TimelineEvent) -> VeiledEvent:
 
 @define(eq=False)
 class ErasedUsers:
-    """Tells the erased from others; of the *users_max* last asked for, from memory."""
+    """Tells the erased from others; of the *users_max* last looked up, from memory."""
 
     database: Database
     users_max: int = 50_000

@@ -46,6 +46,8 @@ class ThreadSummaries:
         room = self._rooms.get(room_id, {})
         found = {root: room[root] for root in roots if root in room}
         missing = [root for root in roots if root not in room]
+        if found:
+            self._rooms.move_to_end(room_id)
         if missing:
             changes = self._changes
             read = await self.database.read(threads.summaries_of, room_nid, missing, INLINE_MAX)
@@ -83,10 +85,8 @@ class ThreadSummaries:
         self._changes += 1
         room = self._rooms.get(event.event.room_id, {})
         thread = room.get(relation.event_id)
-        if thread is None or event.ordering is None:
-            return
         # The store may have told of it before the log did.
-        if event.ordering > thread.latest:
+        if thread is not None and event.ordering is not None and event.ordering > thread.latest:
             counted = evolve(thread, count=thread.count + 1, latest_nid=event.nid, latest=event.ordering)
             room[relation.event_id] = counted
 
