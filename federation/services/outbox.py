@@ -74,13 +74,18 @@ class Outbox:
         self._cursor = self._stored_cursor = cursor
         self._head = max(self._head, database.head)
         self.around.destinations.follow(self._try_sooner)
-        for destination in await database.scan(outbox.destinations):
-            backlog = await database.read(outbox.backlog, destination)
+        for destination, backlog in (await database.scan(outbox.backlogs)).items():
             self._lane(destination).resume(backlog)
         self._started = True
-        for destination in list(self._lanes):
-            self._wake(destination)
+        self._in_background(self._resume(list(self._lanes))).addErrback(self._report)
         self._read()
+
+    async def _resume(self, destinations: Iterable[ServerName]) -> None:
+        """After an outage of ours something may wait for thousands: a few begin in each turn."""
+        pace = Pace(self.around.clock)
+        for destination in destinations:
+            self._wake(destination)
+            await pace.step()
 
     async def stop(self) -> None:
         """Nothing is sent any more; what waits is stored."""

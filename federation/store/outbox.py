@@ -153,6 +153,11 @@ def backlog(tx: Connection, destination: ServerName) -> Backlog:
     )
 
 
+def backlogs(tx: Connection) -> dict[ServerName, Backlog]:
+    """What waits for each of those that anything waits for."""
+    return {destination: backlog(tx, destination) for destination in destinations(tx)}
+
+
 def rooms(tx: Connection, destination: ServerName, limit: int) -> list[WaitingRoom]:
     """The first *limit* rooms with events that wait for *destination*, the longest waiting first."""
     return [WaitingRoom(*row) for row in _ROOMS.all(tx, destination=destination, limit=limit)]

@@ -12,6 +12,7 @@ from homeserver.core.log import Position
 from homeserver.services.ports import PeerFault, PeerUnreachable
 from tests.databases import each_database
 from tests.federation.outboxes import ONE, OTHER_ROOM, ROOM, SETTINGS, THREE, TWO, OutboxCase, waiting
+from tests.waiting import until
 
 
 @each_database
@@ -112,6 +113,20 @@ class OutboxTests(OutboxCase):
         self.assertEqual((before.transaction_id, before.body), (again.transaction_id, again.body))
         self.assertEqual(["second", "third"], following.texts)
         self.assertEqual([], await self.database.read(waiting))
+
+    async def test_many_destinations_begin_in_turns(self) -> None:
+        """What waits for many at a start is begun a few at a time, and for none forgotten."""
+        many = {ServerName(f"s{number}.example") for number in range(12)}
+        self.rooms.servers = {ONE, *many}
+        await self.say("to all")
+        await self.settle()
+        await self.kill()
+        await self.settle()
+        begun = len(self.peers.tried)
+        await until(lambda: len(self.peers.tried) == len(many), "all begin", clock=self.clock, step=0)
+
+        self.assertLess(begun, len(many))
+        self.assertEqual(many, {destination for destination, _ in self.peers.tried})
 
     async def test_what_the_log_held_unread_is_sent_after_a_start(self) -> None:
         """A commit that the outbox never saw is in the log, and that is enough."""
