@@ -7,7 +7,7 @@ from unittest import TestCase
 
 import yaml
 
-from conf.appservices import read_registrations
+from conf.appservices import FILE_BYTES_MAX, read_registrations
 from conf.reading import SettingsError
 from homeserver.core.identifiers import ServerName
 from tests.bridges import REGISTRATION
@@ -43,12 +43,15 @@ class ReadingTests(TestCase):
         """With file and key."""
         broken, bad = self.folder / "broken.yaml", self.file("bad.yaml", id=None)
         broken.write_text("id: [")
-        problems = self.problems(broken, bad, self.folder / "missing.yaml")
+        endless = self.folder / "endless.yaml"
+        endless.write_text("#" * (FILE_BYTES_MAX + 1))
+        problems = self.problems(broken, bad, self.folder / "missing.yaml", endless)
 
-        self.assertEqual(3, len(problems))
+        self.assertEqual(4, len(problems))
         self.assertIn("broken.yaml, line 1", problems[0])
         self.assertIn("bad.yaml: id: ", problems[1])
         self.assertIn("missing.yaml cannot be read", problems[2])
+        self.assertIn("endless.yaml is too large", problems[3])
 
     def test_duplicates_are_refused(self) -> None:
         """Both files are named, and the key."""

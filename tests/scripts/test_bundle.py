@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import ModuleType
+from types import CodeType, ModuleType
 from unittest import TestCase
 
+from homeserver.http.admin import server
+from homeserver.http.client import devices
 from scripts.bundle import Bundle
 
 PACKAGE = '"""Said of the package."""\n'
@@ -28,6 +30,12 @@ class Place:
 def empty():
     """Said of what is only said."""
 '''
+
+
+def texts(code: CodeType) -> set[str]:
+    """All that is said in a module, or in what it defines."""
+    found = {each for each in code.co_consts if isinstance(each, str)}
+    return found.union(*(texts(each) for each in code.co_consts if isinstance(each, CodeType)))
 
 
 class BundleTests(TestCase):
@@ -86,6 +94,22 @@ class BundleTests(TestCase):
         assert module.__spec__ is not None
         assert module.__spec__.loader is not None
         self.assertEqual(MODULE, module.__spec__.loader.get_source(module.__name__))  # type: ignore[attr-defined]
+
+    def test_what_the_server_tells_of_itself_is_kept(self) -> None:
+        """The description of the administrators' API has what its methods say, and what any of our classes does."""
+        modules = {server: server.ServerEndpoints.show_version, devices: devices.DeviceEndpoints.list_devices}
+        Bundle(self.file).write(modules)
+        bundle = Bundle(self.file)
+        bundle.open()
+        self.addCleanup(bundle.close)
+        for module, method in modules.items():
+            class_ = getattr(module, method.__qualname__.partition(".")[0])
+            spec = bundle.find_spec(module.__name__, None)
+            assert spec is not None
+            said = texts(spec.loader.get_code(module.__name__))  # type: ignore[union-attr]
+
+            self.assertIn(class_.__doc__, said)
+            self.assertEqual(module is server, method.__doc__ in said)
 
     def test_what_has_changed_since_is_imported_as_it_is(self) -> None:
         """A source that has another size or another time is read again, and one that is gone is gone."""
