@@ -162,7 +162,6 @@ class Sending:
 
         *besides* is written with it.  Raises NotInRoom, NotFound, Forbidden.
         """
-        await self._require_may_redact(caller, room_id, event_id)
         draft = Draft(
             "m.room.redaction",
             caller.user_id,
@@ -170,6 +169,13 @@ class Sending:
             redacts=event_id,
             transaction=_transaction(caller, transaction_id, event_id),
         )
+        try:
+            await self._require_may_redact(caller, room_id, event_id)
+        except Refusal:
+            sent = await self.timeline.sent_before(room_id, draft)
+            if sent is None:
+                raise
+            return sent
         return await self.timeline.send(room_id, draft, besides)
 
     async def _require_may_redact(self, caller: Caller, room_id: RoomID, event_id: EventID) -> None:

@@ -80,7 +80,7 @@ class Timeline:
         try:
             return (await self.send_all(room_id, [draft], besides))[0]
         except (Duplicate, Refusal):
-            sent = await self._sent(room_id, draft)
+            sent = await self.sent_before(room_id, draft)
             if sent is None:
                 raise
             return sent
@@ -184,13 +184,13 @@ class Timeline:
         """The event that was sent under the draft's transaction.  Raises DuplicateAnnotation for any other like it."""
         if not await self.database.read(relations.is_said, annotation):
             return None
-        sent = await self._sent(room_id, draft)
+        sent = await self.sent_before(room_id, draft)
         if sent is None:
             raise DuplicateAnnotation
         return sent
 
-    async def _sent(self, room_id: RoomID, draft: Draft) -> EventID | None:
-        """What was sent under the draft's transaction before."""
+    async def sent_before(self, room_id: RoomID, draft: Draft) -> EventID | None:
+        """What was sent under the draft's transaction before; None: nothing was."""
         if draft.transaction is None:
             return None
         answer = await self.database.read(

@@ -45,11 +45,12 @@ class SendingTests(RoomAPICase):
         said = (await self.bob.client.put(self.path(transaction="last"), TEXT)).json
         await self.alice.act(self.room_id, "kick", user_id=self.bob.user_id)
         after = (await self.bob.client.put(self.path(transaction="last"), TEXT)).json
+        still = (await self.bob.client.put(f"{room}/redact/{one}/t", {})).json
 
         self.assertEqual(sent, again)
         self.assertEqual(redacted[1], redacted[2])
         self.assertEqual(3, len({answer["event_id"] for answer in (sent, *redacted)}))
-        self.assertEqual(said, after)
+        self.assertEqual((said, redacted[0]), (after, still))
         self.assert_refused(403, "M_FORBIDDEN", await self.bob.client.put(self.path(transaction="new"), TEXT))
 
     async def test_only_the_sending_device_sees_its_transaction_id(self) -> None:
