@@ -96,7 +96,7 @@ class Dues:
             users = (only,) if only in users else ()
         if not users or room_nid is None:
             return
-        nid = entry.position if entry.ref is None else entry.ref
+        nid = entry.event_nid
         event = (await self.known.by_nids((nid,))).get(nid)
         if event is None or event.ordering is None:
             return

@@ -32,6 +32,7 @@ from homeserver.services.refusals import Forbidden, NotInRoom
 from homeserver.services.room_reading import RoomReading
 from homeserver.services.room_views import RoomView, RoomViews
 from homeserver.services.search.indexing import SearchIndexing
+from homeserver.services.search.results import DEPTH_MAX, Part, Result, groups_of
 from homeserver.services.shown_events import ShownEvents
 from homeserver.services.sync.pacing import Pace, batched
 from homeserver.services.visible_history import Seen
@@ -46,8 +47,6 @@ CONTEXT_MAX: Final = 50
 LOOKED_AT_ONCE: Final = 25
 WINDOW: Final = 500
 """Matches that one request looks at, for results that the user may see."""
-DEPTH_MAX: Final = 10_000
-"""How many matches one search goes through, part by part."""
 _KEY_OF_TYPE: Final = {
     "m.room.message": SearchKey.BODY,
     "m.room.name": SearchKey.NAME,
@@ -78,20 +77,6 @@ class SearchRequest:
     token: SearchToken | None = None
 
 
-@frozen(eq=False)
-class _Result:
-    """A match that is shown; *text*: that by which it was found."""
-
-    hit: Hit
-    view: RoomView
-    seen: Seen
-    text: str
-
-    @property
-    def event(self) -> TimelineEvent:
-        return self.seen[0]
-
-
 @define(eq=False)
 class _Looking:
     """One request under way."""
@@ -104,29 +89,7 @@ class _Looking:
     """None: the user may not look into the room at all."""
 
 
-@frozen(eq=False)
-class _Part:
-    """
-    The results of one request: *found*, after *upto* matches of *hits* were looked at since the search began.
-
-    *hidden*: how many of those that it looked at are not for this reader.
-    """
-
-    hits: Hits
-    found: Sequence[_Result]
-    upto: int
-    hidden: int = 0
-
-    @property
-    def rest(self) -> Sequence[Hit]:
-        return self.hits.first[self.upto :]
-
-    @property
-    def is_last(self) -> bool:
-        return self.upto >= min(self.hits.total, DEPTH_MAX)
-
-
-NOTHING: Final = _Part(Hits((), 0), (), 0)
+NOTHING: Final = Part(Hits((), 0), (), 0)
 
 
 @define(eq=False)
@@ -167,20 +130,18 @@ class Search:
             rooms = dict.fromkeys(result.view.room_id for result in part.found)
             answer["state"] = {room_id: await self.reading.state(caller, room_id) for room_id in rooms}
         if request.group_by:
-            answer["groups"] = {key: _groups(part, token, key) for key in request.group_by}
+            answer["groups"] = {key: groups_of(part, token, key) for key in request.group_by}
         if token is not None and not part.is_last:
             answer["next_batch"] = str(evolve(token, offset=part.upto))
         return answer
 
-    async def _part(
-        self, caller: Caller, request: SearchRequest, sought: Sequence[Sought], token: SearchToken
-    ) -> _Part:
+    async def _part(self, caller: Caller, request: SearchRequest, sought: Sequence[Sought], token: SearchToken) -> Part:
         ignored = await self.ignored.of(caller.user_id)
         looking = _Looking(caller, request, await self._rooms(caller, request.wanted, token), ignored)
         rooms = await self.database.read(unencrypted, looking.rooms)
         query = _query(request, sought, token, rooms)
         limit = max(1, request.wanted.limit_within(LIMIT_DEFAULT, LIMIT_MAX))
-        part = _Part(Hits((), 0), (), token.offset)
+        part = Part(Hits((), 0), (), token.offset)
         # Mostly all that match may be seen; who asks for groups wants to know how many there are of each.
         for window in (WINDOW,) if request.group_by else (min(2 * limit, WINDOW), WINDOW):
             depth = min(token.offset + window, DEPTH_MAX)
@@ -190,7 +151,7 @@ class Search:
                 break
         return part
 
-    async def _more(self, looking: _Looking, part: _Part, limit: int) -> _Part:
+    async def _more(self, looking: _Looking, part: Part, limit: int) -> Part:
         """*part* with what else of its matches is shown, up to *limit* results."""
         results, upto, hidden, pace = list(part.found), part.upto, part.hidden, Pace(self.clock)
         for some in batched(part.rest, LOOKED_AT_ONCE):
@@ -198,13 +159,13 @@ class Search:
             visible = await self._visible(looking, some)
             for hit in some:
                 if len(results) == limit:
-                    return _Part(part.hits, results, upto, hidden)
+                    return Part(part.hits, results, upto, hidden)
                 upto += 1
                 if hit.nid in visible:
                     results.append(visible[hit.nid])
                 else:
                     hidden += 1
-        return _Part(part.hits, results, upto, hidden)
+        return Part(part.hits, results, upto, hidden)
 
     async def _rooms(self, caller: Caller, wanted: EventFilter, token: SearchToken) -> Mapping[int, RoomID]:
         """{nid: room ID} of the rooms that the user has been in, as far as they are wanted."""
@@ -218,7 +179,7 @@ class Search:
         been_in = await self.database.read(windows.once_joined, caller.user_id, doubtful) if doubtful else set()
         return {row.room_nid: row.room_id for row in rows if row.membership == "join" or row.room_nid in been_in}
 
-    async def _visible(self, looking: _Looking, some: Sequence[Hit]) -> dict[int, _Result]:
+    async def _visible(self, looking: _Looking, some: Sequence[Hit]) -> dict[int, Result]:
         """{nid: result} of those matches that are shown."""
         entries = await self.known.by_nids([hit.nid for hit in some])
         by_room: dict[int, list[tuple[Hit, TimelineEvent]]] = {}
@@ -226,7 +187,7 @@ class Search:
             # It may have been deleted with its room meanwhile.
             if hit.nid in entries:
                 by_room.setdefault(hit.room_nid, []).append((hit, entries[hit.nid]))
-        found: dict[int, _Result] = {}
+        found: dict[int, Result] = {}
         for room_nid, matches in by_room.items():
             view = await self._view(looking, looking.rooms[room_nid])
             if view is not None:
@@ -235,13 +196,13 @@ class Search:
 
     async def _visible_in(
         self, looking: _Looking, view: RoomView, matches: Sequence[tuple[Hit, TimelineEvent]]
-    ) -> Iterable[_Result]:
+    ) -> Iterable[Result]:
         texts = {hit.nid: _text_of(entry) for hit, entry in matches}
         replaced = [text.replaces for text in texts.values() if text is not None and text.replaces is not None]
         originals = await self.known.by_ids(replaced)
         seen = await self._seen(view, [*(entry for _, entry in matches), *originals.values()])
         edits = await self.aggregations.newest_edits(view, [event for event, _ in seen.values()])
-        results: list[_Result] = []
+        results: list[Result] = []
         for hit, entry in matches:
             text = texts[hit.nid]
             if text is None or entry.event_id not in seen:
@@ -250,7 +211,7 @@ class Search:
             # Of all its texts, only that one counts which its reader is shown.
             by_edit = edits[target].event_id if target in edits else target
             if target in seen and by_edit == entry.event_id:
-                results.append(_Result(hit, view, seen[target], text.text))
+                results.append(Result(hit, view, seen[target], text.text))
         admitted = await self._admitted(looking, view, [result.event for result in results])
         return [result for result in results if result.event.event_id in admitted]
 
@@ -289,7 +250,7 @@ class Search:
                 looking.views[room_id] = None
         return looking.views[room_id]
 
-    async def _shown(self, request: SearchRequest, sought: Sequence[Sought], found: Sequence[_Result]) -> list[JSON]:
+    async def _shown(self, request: SearchRequest, sought: Sequence[Sought], found: Sequence[Result]) -> list[JSON]:
         contexts = {} if request.context is None else await self._contexts(request.context, found)
         copies = await self._copies(found, contexts)
         shown: list[JSON] = []
@@ -301,10 +262,10 @@ class Search:
             shown.append(one)
         return shown
 
-    async def _contexts(self, wanted: ContextRequest, found: Sequence[_Result]) -> dict[EventID, Surroundings]:
+    async def _contexts(self, wanted: ContextRequest, found: Sequence[Result]) -> dict[EventID, Surroundings]:
         """{ID of the shown event: what surrounds it}; each room's are read together."""
         before, after = min(wanted.before, CONTEXT_MAX), min(wanted.after, CONTEXT_MAX)
-        by_room: dict[RoomID, list[_Result]] = {}
+        by_room: dict[RoomID, list[Result]] = {}
         for result in found:
             by_room.setdefault(result.view.room_id, []).append(result)
         contexts: dict[EventID, Surroundings] = {}
@@ -316,7 +277,7 @@ class Search:
                 contexts |= await self.messages.around_each(some[0].view, events, before, after)
         return contexts
 
-    async def _copies(self, found: Sequence[_Result], contexts: Mapping[EventID, Surroundings]) -> dict[EventID, JSON]:
+    async def _copies(self, found: Sequence[Result], contexts: Mapping[EventID, Surroundings]) -> dict[EventID, JSON]:
         """{event ID: as its reader gets it} of all that is told of the results; each room's together."""
         by_room: dict[RoomID, tuple[RoomView, dict[EventID, Seen]]] = {}
         for result in found:
@@ -334,7 +295,7 @@ class Search:
         return copies
 
     async def _context(
-        self, wanted: ContextRequest, result: _Result, around: Surroundings, copies: Mapping[EventID, JSON]
+        self, wanted: ContextRequest, result: Result, around: Surroundings, copies: Mapping[EventID, JSON]
     ) -> JSONObject:
         context: JSONObject = {
             "start": str(around.start),
@@ -368,42 +329,6 @@ def _query(
         DEPTH_MAX,
         senders,
     )
-
-
-def _groups(part: _Part, token: SearchToken | None, key: GroupKey) -> JSONObject:
-    """The results by room or sender, in the order in which the first of each comes."""
-    groups: dict[str, list[_Result]] = {}
-    for result in part.found:
-        groups.setdefault(_group_of(result, key), []).append(result)
-    answer: JSONObject = {}
-    for order, (value, results) in enumerate(groups.items(), 1):
-        group: JSONObject = {"order": order, "results": [result.event.event_id for result in results]}
-        goes_on = _goes_on(part, token, key, value, results)
-        if goes_on is not None:
-            group["next_batch"] = str(goes_on)
-        answer[value] = group
-    return answer
-
-
-def _goes_on(
-    part: _Part, token: SearchToken | None, key: GroupKey, value: str, results: Sequence[_Result]
-) -> SearchToken | None:
-    """From where there is more of one group; None: nowhere."""
-    if token is None or part.is_last:
-        return None
-    if token.group is not None:
-        return evolve(token, offset=part.upto) if token.group == (key, value) else None
-    one = results[0].hit
-    in_group = [(hit.room_nid if key == "room_id" else hit.sender) for hit in part.hits.first]
-    wanted = one.room_nid if key == "room_id" else one.sender
-    passed, ahead = in_group[: part.upto].count(wanted), in_group[part.upto :].count(wanted)
-    # Of what was not looked at, nobody knows whose it is.
-    is_known = part.hits.total <= len(in_group)
-    return None if is_known and not ahead else SearchToken(token.newest, passed, (key, value))
-
-
-def _group_of(result: _Result, key: GroupKey) -> str:
-    return result.view.room_id if key == "room_id" else result.event.event.sender
 
 
 def _text_of(entry: TimelineEvent) -> SearchText | None:
