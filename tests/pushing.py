@@ -29,6 +29,8 @@ from tests.syncing import SyncServices
 from tests.waiting import at_rest
 
 GATEWAY = "https://push.example/_matrix/push/v1/notify"
+ERIN = UserID("@erin:one.example")
+SETTINGS = PushSettings(retry_min_seconds=1, retry_max_seconds=8, give_up_seconds=60)
 _holders = count(1)
 
 
@@ -145,10 +147,6 @@ def a_pusher(pushkey: str = "key", **data: Any) -> JSONObject:
         "append": False,
         "data": {"url": GATEWAY, **data},
     }
-
-
-ERIN = UserID("@erin:one.example")
-SETTINGS = PushSettings(retry_min_seconds=1, retry_max_seconds=8, give_up_seconds=60)
 
 
 class PushCase(DatabaseCase):

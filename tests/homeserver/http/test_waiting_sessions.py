@@ -20,6 +20,7 @@ from homeserver.store.write import Write
 from tests.accounts import PASSWORD, Accounts
 from tests.client import Client, Pending, a_site
 from tests.databases import DatabaseCase, each_database
+from tests.waiting import at_rest, until
 
 V3 = "/_matrix/client/v3"
 ALICE = "@alice:localhost"
@@ -77,8 +78,7 @@ class WaitingSessionTests(DatabaseCase):
 
     async def waiting(self, *clients: Client) -> list[Pending]:
         pending = [client.start("GET", f"{V3}/sync") for client in clients]
-        while self.syncs.waiting < len(clients):
-            await self.database.scan(lambda tx: None)
+        await until(lambda: self.syncs.waiting == len(clients), "all of them wait")
         self.addCleanup(self.end, pending)
         return pending
 
@@ -98,8 +98,7 @@ class WaitingSessionTests(DatabaseCase):
         ended = await phone.arrived
 
         self.assertEqual((401, "M_UNKNOWN_TOKEN", None), (ended.status, ended.errcode, ended.json.get("soft_logout")))
-        # What the laptop's request was looked up for has come back by then.
-        await self.database.scan(lambda tx: None)
+        await at_rest()
         self.assertEqual([None, None], [laptop.response, bob.response])
         self.assertEqual(2, self.syncs.waiting)
 
@@ -109,11 +108,13 @@ class WaitingSessionTests(DatabaseCase):
         await self.database.write(self.write_end, ends_ms)
         phone, laptop, bob = await self.waiting(self.phone, self.laptop, self.bob)
         self.accounts.clock.advance(89)
+        await at_rest()
         self.assertEqual([None, None], [phone.response, laptop.response])
         self.accounts.clock.advance(1.1)
 
         answers = [await each.arrived for each in (phone, laptop)]
         self.assertEqual([(401, "M_USER_LOCKED")] * 2, [(each.status, each.errcode) for each in answers])
+        await at_rest()
         self.assertIsNone(bob.response)
 
     def write_end(self, tx: Write, ends_ms: int) -> None:
@@ -126,6 +127,7 @@ class WaitingSessionTests(DatabaseCase):
         await self.phone.post(f"{V3}/logout/all", {})
 
         self.assertEqual([401, 401], [(await each.arrived).status for each in (phone, laptop)])
+        await at_rest()
         self.assertIsNone(bob.response)
 
     async def test_a_lock_ends_them_softly(self) -> None:
@@ -152,7 +154,7 @@ class WaitingSessionTests(DatabaseCase):
         (phone,) = await self.waiting(self.phone)
         body = {"type": "m.login.password", "identifier": {"type": "m.id.user", "user": ALICE}, "password": PASSWORD}
         self.assertEqual(200, (await self.bob.post(f"{V3}/login", body)).status)
-        await self.database.scan(lambda tx: None)
+        await at_rest()
 
         self.assertIsNone(phone.response)
 
