@@ -14,7 +14,7 @@ from homeserver.store.write import Write
 from tests import waiting
 from tests.builders import ALICE
 from tests.databases import DatabaseCase, each_database
-from tests.waiting import at_rest, is_busy, until
+from tests.waiting import at_rest, is_busy, turn, until
 
 
 def slow_write(tx: Write, number: int) -> int:
@@ -67,6 +67,22 @@ class Waiting(DatabaseCase):
         self.assertFalse(is_busy())
         self.assertEqual(1, self.database.head)
         later.cancel()
+
+    async def test_a_turn_takes_no_time(self) -> None:
+        """What is due happens, and whatever is due by it once something has been written; what is later does not."""
+        clock = Clock()
+        happened: list[str] = []
+
+        async def work() -> None:
+            await self.database.write_long(slow_write, 1)
+            clock.callLater(0, happened.append, "due by that")
+
+        clock.callLater(0, lambda: Deferred.fromCoroutine(work()))
+        clock.callLater(0.001, happened.append, "later")
+
+        await turn(clock)
+
+        self.assertEqual((["due by that"], 0), (happened, clock.seconds()))
 
 
 class _Nowhere:
