@@ -134,10 +134,11 @@ class PushTests(StickyServers):
 
     async def test_who_cannot_be_reached_is_sent_it_later(self) -> None:
         """Also by a process that began meanwhile."""
-        await self.send(ALICE, "one")
         await self.two.join(BOB, self.room_id, ONE)
+        await self.settle(self.room_id)
+        await self.hush()
         self.network.cut(ONE, TWO)
-        await self.one.database.catch_up()
+        await self.send(ALICE, "one")
         self.pushes[ONE].push(TWO, self.room_id)
         await until(lambda: _true(lambda: bool(self.pushes[ONE]._pending)), "a push waits", clock=self.network.clock)
         await self.restart(self.one)
