@@ -4,7 +4,8 @@ Device lists of users of other servers: held as long as a room is shared, since 
 Spec: server-server-api#device-management
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
+from functools import partial
 from itertools import islice
 from typing import Final
 
@@ -58,7 +59,7 @@ class RemoteLists:
         missing = tuple(sorted(user for user in user_ids if user not in held or held[user].stale))
         fetched: dict[UserID, RemoteList] = {}
         if missing:
-            fetched = await self._fetching.run(missing, lambda: self._fetch(server, missing, held))
+            fetched = await self._fetching.run(missing, lambda: self._fetch(server, missing))
         # What was just told is shown as it was, held or not.
         held_ones = [user for user in user_ids if user not in fetched]
         return {
@@ -98,21 +99,20 @@ class RemoteLists:
                 held = await self.database.read(remote_device_lists.lists_of, user_ids)
                 stale = tuple(sorted(user for user in held if held[user].stale))
                 if stale:
-                    await self._fetching.run(stale, lambda stale=stale, held=held: self._fetch(server, stale, held))  # type: ignore[misc]
+                    await self._fetching.run(stale, partial(self._fetch, server, stale))
         except (PeerUnreachable, PeerFault) as error:
             log.info("device lists could not be fetched anew", server=server, reason=str(error))
         finally:
             del self._waiting[server]
 
-    async def _fetch(
-        self, server: ServerName, user_ids: Collection[UserID], held: Mapping[UserID, HeldList]
-    ) -> dict[UserID, RemoteList]:
+    async def _fetch(self, server: ServerName, user_ids: Collection[UserID]) -> dict[UserID, RemoteList]:
+        """The lists that are still missing: another fetch may have brought some since they were looked for."""
+        held = await self.database.read(remote_device_lists.lists_of, user_ids)
         asked_at = self.database.head
-        stale = [user for user in user_ids if user in held]
-        if len(stale) > RESYNCED_AT_ONCE_MAX:
-            stale = []
-        fetched = await self._resync(server, stale)
-        rest = [user for user in user_ids if user not in fetched]
+        missing = [user for user in user_ids if user not in held or held[user].stale]
+        stale = [user for user in missing if user in held]
+        fetched = await self._resync(server, stale) if len(stale) <= RESYNCED_AT_ONCE_MAX else {}
+        rest = [user for user in missing if user not in fetched]
         if rest:
             answer = await self.remote.query(server, {user: [] for user in rest})
             fetched |= {user: queried_list(answer, user) for user in rest}

@@ -32,6 +32,17 @@ USER_AGENT: Final = b"Folkmoot"
 BODY_BYTES_MAX: Final = 1 << 20
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_BROKEN_OFF: Final = (RequestTransmissionFailed, ResponseFailed)
+"""How one fails that has begun; each holds its reasons."""
+_UNREACHABLE: Final = (
+    ConnectError,
+    ConnectionClosed,
+    DNSLookupError,
+    TlsError,
+    SchemeNotSupported,
+    *_BROKEN_OFF,
+)
+"""How a request fails that has no whole answer."""
 
 Receive = Callable[[bytes], None]
 
@@ -107,7 +118,7 @@ async def perform(
     answer.addTimeout(limits.timeout_seconds, cast(Any, clock), give_up)
     try:
         return await answer
-    except (ConnectError, ConnectionClosed, DNSLookupError, TlsError, ResponseFailed, SchemeNotSupported) as error:
+    except _UNREACHABLE as error:
         dropped = isinstance(error, ResponseNeverReceived | RequestTransmissionFailed) and not _tls_errors(error)
         raise (Dropped if dropped else PeerUnreachable)(peer, _reason(error)) from error
 
@@ -223,7 +234,7 @@ class _BoundedBody(protocol.Protocol):
 
 def _reason(error: Exception) -> str:
     """A few words for an administrator."""
-    if isinstance(error, ResponseFailed):
+    if isinstance(error, _BROKEN_OFF):
         causes = [failure.value for failure in error.reasons]
         unfit = [cause for cause in causes if isinstance(cause, VerificationError | CertificateError)]
         if unfit:
@@ -238,6 +249,6 @@ def _reason(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _tls_errors(error: ResponseFailed) -> list[Exception]:
+def _tls_errors(error: ResponseFailed | RequestTransmissionFailed) -> list[Exception]:
     causes = (failure.value for failure in error.reasons)
     return [cause for cause in causes if isinstance(cause, TlsError | VerificationError | CertificateError)]

@@ -244,6 +244,8 @@ def test_catching_up_after_an_outage(stage: Stage) -> None:
 def test_server_access_control(stage: Stage) -> None:
     """A server that the room's access control denies cannot send into it any more."""
     alice, bob, room_id = joined_room(stage)
+    # A server that has joined with a part of the state cannot fetch the rest once it is denied.
+    wait_for_same_state(alice, bob, room_id)
     denied = {"allow": ["*"], "deny": [stage.away.place.host], "allow_ip_literals": True}
     alice.set_state(room_id, "m.room.server_acl", denied)
     bob_sees = ("m.room.server_acl", "")

@@ -140,6 +140,7 @@ class AdmissionTests(Federation, TestCase):
     async def test_what_there_is_not(self) -> None:
         """A server without a cluster, an address that is another's, a server that does not answer, half a question."""
         await self.three.join(CAROL, self.room_id, ONE)
+        await self.settle(self.room_id)
         self.assert_refused(404, "M_NOT_FOUND", await self.ask(self.doors[THREE]))
         self.assert_refused(404, "M_NOT_FOUND", await self.ask(self.doors[TWO], server_name=THREE))
         self.assert_refused(400, "M_INVALID_PARAM", await self.ask(self.doors[ONE], url="wss://elsewhere.example"))
