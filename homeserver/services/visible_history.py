@@ -41,9 +41,9 @@ class VisibleHistory:
 
     database: Database
     known: KnownEvents
-    horizon: Horizon | None = field(init=False, default=None)
-    erased: ErasedUsers | None = field(init=False, default=None)
+    erased: ErasedUsers | None = None
     """Whose events are veiled for who comes after them; None: nobody's."""
+    horizon: Horizon | None = field(init=False, default=None)
 
     async def of(self, row: Membership, events: Sequence[TimelineEvent]) -> list[Seen]:
         """

@@ -35,9 +35,9 @@ class Reading:
         known_events = rooms.known_events
         memberships = members.memberships
 
-        self.visible = VisibleHistory(database, known_events)
-        self.visible.erased = self.erased = ErasedUsers(database)
-        tail.follow(self.erased.follow)
+        self.erased = erased = ErasedUsers(database)
+        tail.follow(erased.follow)
+        self.visible = VisibleHistory(database, known_events, erased)
         self.views = views = RoomViews(database, tail, known_events, memberships, self.visible)
         self.client_events = client_events = ClientEvents(database, known_events)
         self.ignored = ignored = IgnoredUsers(database)

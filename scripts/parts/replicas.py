@@ -30,8 +30,14 @@ class Replicas:
 
         outliers = Outliers(database, known_events)
         self.arrival = Arrival(name, database, known_events, live_rooms)
-        self.history = History(database, known_events, live_rooms, rooms.room_states, rooms.redactions)
-        self.history.recommendations = rooms.recommendations
+        self.history = History(
+            database,
+            known_events,
+            live_rooms,
+            rooms.room_states,
+            rooms.redactions,
+            recommendations=rooms.recommendations,
+        )
         self.ancestry = ancestry = Ancestry(peers, checks, known_events, outliers)
         handshakes = Handshakes(name, keys.current, peers, checks, opaque_id)
         self.access = Access(known_events)

@@ -18,6 +18,8 @@ PATH = f"/_matrix/federation/v1{GET_TOKEN}"
 
 @frozen
 class GuestBody:
+    """Which slot a user of another server wants to listen in."""
+
     room_id: RoomID
     slot_id: str
     member: MemberBody

@@ -30,6 +30,8 @@ class MemberBody:
 
 @frozen
 class TokenBody:
+    """Which slot a client wants to talk in; *server_name*: by whose cluster, None for our own."""
+
     room_id: RoomID
     slot_id: str
     member: MemberBody

@@ -122,8 +122,8 @@ class ErasureTests(DatabaseCase):
         super().setUp()
         self.rooms = room_services(self.database)
         self.client_events = ClientEvents(self.database, self.rooms.known)
-        self.history = VisibleHistory(self.database, self.rooms.known)
-        self.history.erased = self.erased = ErasedUsers(self.database)
+        self.erased = ErasedUsers(self.database)
+        self.history = VisibleHistory(self.database, self.rooms.known, self.erased)
         self.rooms.tail.follow(self.erased.follow)
         self.room_id = await self.rooms.new_room(ALICE, preset="public_chat")
         for user_id in (ALICE, BOB):
